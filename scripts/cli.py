@@ -1,0 +1,114 @@
+"""The command line: `python -m scripts <command>`; the Makefile's targets call it."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts import lock
+from scripts.errors import Failure
+from scripts.layout import ROOT, Layout
+
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        The exit code: 0 if all is well, 1 after a failure, 2 for wrong usage, 130 if interrupted.
+    """
+    # A stop from outside takes the same way out as Ctrl-C, so that half-built trees go.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(Layout(options.root.resolve()), options))
+    except Failure as failure:
+        return _failed([str(failure)])
+    except OSError as error:
+        return _failed([f"{error.filename or 'disk'}: {error.strerror or error}"])
+    except KeyboardInterrupt:
+        _failed(["interrupted: what stood before is untouched"])
+        return _INTERRUPTED
+
+
+def _failed(failures: Sequence[str]) -> int:
+    for failure in failures:
+        print("error:", " ".join(failure.splitlines()), file=sys.stderr)
+    return int(bool(failures))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m scripts", description=__doc__)
+    parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for name, command, text in (
+        ("apply-patches", _apply, "make the vendored trees from the lock and the series"),
+        ("refresh-patches", _refresh, "export a tree's commits back to its patch line"),
+        ("check-patches", _check, "lint the patches and rebuild every tree from them"),
+        ("lock", _lock, "add a release to the lock, or refresh its entry"),
+    ):
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(command=command)
+        sub.add_argument("--release", required=name == "lock", help="one release, such as 0.11.0")
+        sub.add_argument(
+            "--sdists", "--find-links", type=Path, help="a folder of sdists; no network"
+        )
+        if name == "apply-patches":
+            sub.add_argument("--force", action="store_true", help="rebuild, losing edits")
+            sub.add_argument("--allow-empty", action="store_true", help=argparse.SUPPRESS)
+        if name == "lock":
+            sub.add_argument("--line", help="the patch line that serves the release")
+    return parser
+
+
+def _apply(layout: Layout, options: argparse.Namespace) -> int:
+    from scripts import apply, report
+
+    locked = lock.load(layout.lock)
+    how = apply.Options(options.force, options.allow_empty, options.sdists)
+    outcomes = apply.apply(layout, locked, _chosen(locked, options.release), how)
+    rows = [
+        (o.version, str(o.patches), o.done, f"pip install ./{layout.shown(layout.tree(o.version))}")
+        for o in outcomes
+        if o.done
+    ]
+    if rows:
+        report.table(("release", "patches", "tree", "next"), rows)
+    return _failed([outcome.failure for outcome in outcomes if outcome.failure])
+
+
+def _refresh(layout: Layout, options: argparse.Namespace) -> int:
+    from scripts import refresh
+
+    locked = lock.load(layout.lock)
+    chosen = _chosen(locked, options.release) if options.release else None
+    for line in refresh.refresh(layout, locked, chosen, options.sdists):
+        print(line)
+    return 0
+
+
+def _check(layout: Layout, options: argparse.Namespace) -> int:
+    from scripts import check
+
+    locked = lock.load(layout.lock)
+    problems = check.check(layout, locked, _chosen(locked, options.release), options.sdists)
+    if not problems:
+        print(f"patches: no problems in {len({r.line for r in locked.values()})} lines")
+    return _failed(problems)
+
+
+def _lock(layout: Layout, options: argparse.Namespace) -> int:
+    from scripts import lock_release
+
+    print(lock_release.lock_release(layout, options.release, options.line, options.sdists))
+    return 0
+
+
+def _chosen(locked: dict[str, lock.Release], release: str | None) -> list[str]:
+    if release and release not in locked:
+        raise Failure(f"release {release} is not in the lock; it has {', '.join(locked)}")
+    return [release] if release else list(locked)

@@ -1,0 +1,120 @@
+"""`lock`: adds a release to the lock, or refreshes its entry."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import replace
+from email.parser import HeaderParser
+from pathlib import Path
+
+from scripts import build, files, layout, lock, sdist, series
+from scripts.errors import Failure
+from scripts.layout import Layout
+from scripts.lock import Release
+
+_NO_TREE = "0" * 40
+_CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
+
+
+def lock_release(
+    place: Layout, version: str, line: str | None = None, sdists: Path | None = None
+) -> str:
+    """Lock a release: find its sdist, hash it, read its Pythons, build its tree.
+
+    Args:
+        place: The checkout.
+        version: The release.
+        line: The patch line that serves it; the newest that is not newer than it if not given.
+        sdists: A folder of sdists to take instead of asking the index.
+
+    Returns:
+        A line that says what was locked.
+
+    Raises:
+        Failure: If the sdist is not to be had or the line's patches do not apply. The lock is then
+            as it was.
+    """
+    if not lock.valid_version(version):
+        raise Failure(f"{version!r} is not a final release's version, such as 0.11.0")
+    line = line or _line(place, version)
+    if not place.line(line).is_dir():
+        raise Failure(f"patches/{line}: no such line: make the folder and its series first")
+    locked = lock.load(place.lock) if place.lock.exists() else {}
+    name, content = _from_folder(version, sdists) if sdists else _from_index(version)
+    release = _described(version, name, content, line)
+    _same_sdist(locked.get(version), release)
+    with files.exclusive(place.trees):
+        release = replace(
+            release, tree=_tree(place, {**locked, version: release}, release, content)
+        )
+        files.write_atomic(place.lock, lock.updated(place.lock, {version: release}))
+    return f"locked {version}: line {line}, Python {', '.join(release.pythons)}"
+
+
+def _line(place: Layout, version: str) -> str:
+    lines = [path.name for path in place.patches.glob("*") if lock.valid_version(path.name)]
+    fitting = [line for line in lines if lock.order(line) <= lock.order(version)]
+    if not fitting:
+        raise Failure(f"no patch line is old enough for {version}: name one with LINE=")
+    return max(fitting, key=lock.order)
+
+
+def _from_folder(version: str, folder: Path) -> tuple[str, bytes]:
+    for path in sorted(folder.glob("guardrails?ai-*.tar.gz")):
+        if path.name.removesuffix(".tar.gz").partition("ai-")[2] == version:
+            return path.name, path.read_bytes()
+    raise Failure(f"{folder}: no sdist of {version} here, and with SDISTS no index is asked")
+
+
+def _from_index(version: str) -> tuple[str, bytes]:
+    from scripts import index
+
+    settings = index.pip_settings()
+    link = index.candidates(version, settings)[0]
+    path = index.download(link, layout.cache(), settings)
+    content = path.read_bytes()
+    actual = hashlib.sha256(content).hexdigest()
+    stated = (link.hash_option or {}).get("sha256", [actual])
+    if actual not in stated:
+        path.unlink()
+        raise Failure(f"{link.redacted}: its sha256 is {actual}, the index says {stated[0]}")
+    return link.filename, content
+
+
+def _described(version: str, name: str, content: bytes, line: str) -> Release:
+    headers = HeaderParser().parsestr(sdist.metadata(content, name))
+    if headers["Version"] != version:
+        raise Failure(f"{name}: it says that it is version {headers['Version']}, not {version}")
+    pythons = _pythons(headers.get_all("Classifier", []), headers["Requires-Python"] or "")
+    if not pythons:
+        raise Failure(f"{name}: it declares no Python version")
+    return Release(version, name, hashlib.sha256(content).hexdigest(), pythons, line, _NO_TREE)
+
+
+def _pythons(classifiers: list[str], requires: str) -> tuple[str, ...]:
+    from packaging.specifiers import SpecifierSet
+
+    named = {match[1] for text in classifiers if (match := _CLASSIFIER.fullmatch(text))}
+    allowed = SpecifierSet(requires)
+    # The newest patch version of a minor: `>=3.8.1` still means 3.8.
+    return tuple(
+        minor for minor in sorted(named, key=lock.order) if allowed.contains(f"{minor}.99")
+    )
+
+
+def _same_sdist(before: Release | None, now: Release) -> None:
+    if before and before.sha256 != now.sha256:
+        raise Failure(
+            f"{now.sdist}: its sha256 is {now.sha256}, the lock says {before.sha256}: "
+            "a release never changes; delete its entry if you trust the new file"
+        )
+
+
+def _tree(place: Layout, locked: dict[str, Release], release: Release, content: bytes) -> str:
+    patches = series.read(place.line(release.line), allow_empty=True)
+    exact = lock.newest(locked.values(), release.line) == release.version
+    folder = place.building(release.version)
+    built = build.build(folder, release.version, (release.sdist, content), patches, exact=exact)
+    files.remove(folder)
+    return built.tree
