@@ -58,7 +58,7 @@ def apply(
         options: How.
     """
     with files.exclusive(layout.trees):
-        files.recover(layout.trees)
+        trees.tidy(layout)
         with ThreadPoolExecutor() as pool:
             looks = list(
                 pool.map(lambda version: _look(layout, locked[version], options), versions)

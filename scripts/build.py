@@ -97,57 +97,59 @@ def _apply(folder: Path, version: str, patches: Sequence[Path]) -> None:
     paths = [str(patch.resolve()) for patch in patches]
     done = git.attempt(folder, *_AM, *_AM_DATES, "-q", "--", *paths)
     if done.returncode:
-        raise PatchFailure(_refusal(folder, version, patches, done.stderr.decode(errors="replace")))
+        stderr = done.stderr.decode("utf-8", "replace")
+        patch = _stopped_at(folder, patches)
+        what = _already(folder, version, patch) or _where(version, patch, stderr)
+        raise PatchFailure(f"{_shown(patch)}: {what}", folder)
 
 
-def _refusal(folder: Path, version: str, patches: Sequence[Path], stderr: str) -> str:
-    patch = _stopped_at(folder, patches)
-    if patch is None:
-        return f"{version}: git am: {git.first_line(stderr.encode())}; half-built tree: {folder}"
-    what = _already(folder, patch) or _where(patch, stderr)
-    return f"{version}: {patch.parent.name}/{patch.name}: {what}; half-built tree: {folder}"
-
-
-def _stopped_at(folder: Path, patches: Sequence[Path]) -> Path | None:
+def _stopped_at(folder: Path, patches: Sequence[Path]) -> Path:
     state = folder / ".git" / "rebase-apply" / "next"
-    number = int(state.read_text()) if state.exists() else 0
-    return patches[number - 1] if 0 < number <= len(patches) else None
+    number = int(state.read_text()) if state.exists() else 1
+    return patches[number - 1]
 
 
-def _already(folder: Path, patch: Path) -> str:
+def _shown(patch: Path) -> str:
+    # Wherever it is read from now, this is the place that its reader knows.
+    return f"patches/{patch.parent.name}/{patch.name}"
+
+
+def _already(folder: Path, version: str, patch: Path) -> str:
     reverse = git.attempt(folder, "apply", "--check", "--reverse", str(patch.resolve()))
-    if reverse.returncode:
-        return ""
-    return "does not apply: upstream already has this change: drop the patch"
+    return "" if reverse.returncode else f"{version} has this change already: drop the patch"
 
 
-def _where(patch: Path, stderr: str) -> str:
+def _where(version: str, patch: Path, stderr: str) -> str:
+    refused = f"does not apply to {version}"
     if match := re.search(r"^error: patch failed: (.+):(\d+)$", stderr, re.MULTILINE):
         path, line = match[1], int(match[2])
-        return (
-            f"does not apply: {path}: hunk {patchfile.hunk_number(patch, path, line)} (line {line})"
-        )
+        return f"{refused}: {path}: hunk {patchfile.hunk_number(patch, path, line)} (line {line})"
     if match := re.search(r"^error: (.+): (does not exist|already exists)", stderr, re.MULTILINE):
-        return f"does not apply: {match[1]}: {match[2]} in the tree"
-    if match := re.search(r":(\d+): (.*whitespace.*|new blank line at EOF.*)", stderr):
-        return f"adds a white-space error: {match[2].rstrip('.')} (row {match[1]} of the patch)"
-    return f"does not apply: {git.first_line(stderr.encode())}"
+        return f"{refused}: {match[1]}: {match[2]} in the tree"
+    if match := re.search(r":(\d+): (.*whitespace|new blank line at EOF|.*indent.*)", stderr):
+        return f"{refused}: row {match[1]} of the diff adds a white-space error: {match[2]}"
+    return f"{refused}: {git.first_line(stderr.encode())}"
 
 
 def _check_exact(folder: Path, version: str, base: str, patches: Sequence[Path]) -> None:
-    for patch, applied in zip(patches, _applied(folder, base), strict=True):
+    commits = _before(folder, base)
+    if len(commits) != len(patches):
+        raise Failure(f"{version}: {len(patches)} patches made {len(commits)} commits: one each")
+    for patch, before in zip(patches, commits, strict=True):
         for diff in patchfile.diffs(patch.read_bytes()):
-            made_from, applied_to = diff.blobs[0], applied.get(diff.path, "")
-            if made_from != applied_to:
-                hunk = f"{diff.path}: hunk 1 (line {diff.hunks[0].line if diff.hunks else 0})"
+            if diff.blobs[0] != before.get(diff.path):
                 raise PatchFailure(
-                    f"{version}: {patch.parent.name}/{patch.name}: applies only with an offset: "
-                    f"{hunk}: the file is not the one that the patch was made from; "
-                    f"half-built tree: {folder}"
+                    f"{_shown(patch)}: applies to {version} only with an offset: {diff.path}: "
+                    f"{_first_hunk(diff)}: the patch was made from another version of this file",
+                    folder,
                 )
 
 
-def _applied(folder: Path, base: str) -> list[dict[str, str]]:
+def _first_hunk(diff: patchfile.FileDiff) -> str:
+    return f"hunk 1 (line {diff.hunks[0].line})" if diff.hunks else "no hunk"
+
+
+def _before(folder: Path, base: str) -> list[dict[str, str]]:
     """For each commit after the base, the blob that every changed file had before it."""
     raw = ("log", "--reverse", "--format=tformat:commit", "--raw", "--no-abbrev", "--no-renames")
     commits: list[dict[str, str]] = []

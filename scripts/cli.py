@@ -54,9 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
         sub.set_defaults(command=command)
         sub.add_argument("--release", required=name == "lock", help="one release, such as 0.11.0")
-        sub.add_argument(
-            "--sdists", "--find-links", type=Path, help="a folder of sdists; no network"
-        )
+        sub.add_argument("--sdists", "--find-links", type=Path, help="sdists to use offline")
         if name == "apply-patches":
             sub.add_argument("--force", action="store_true", help="rebuild, losing edits")
             sub.add_argument("--allow-empty", action="store_true", help=argparse.SUPPRESS)

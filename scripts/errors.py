@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class Failure(Exception):
     """An expected failure. Its text is one line that says what is wrong and what to do."""
 
 
 class PatchFailure(Failure):
-    """A patch that does not apply; the half-built tree is kept for looking at."""
+    """A patch that does not apply. The half-built tree is kept for looking at.
+
+    Args:
+        problem: One line that names the patch, the release, the file and the hunk.
+        tree: The half-built tree.
+    """
+
+    def __init__(self, problem: str, tree: Path) -> None:
+        super().__init__(f"{problem}; the half-built tree is in {tree}")
+        self.problem = problem

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scripts import layout, sdist
+from scripts import files, layout, sdist
 from scripts.errors import Failure
 from scripts.lock import Release
 
@@ -23,14 +23,15 @@ def locked(release: Release, folder: Path | None = None) -> tuple[str, bytes]:
         Failure: If it cannot be had or its hash is another.
     """
     path = (folder or layout.cache()) / release.sdist
+    if not folder and not path.exists():
+        return release.sdist, _downloaded(release, path)
     if not path.is_file():
-        if folder:
-            raise Failure(f"{path}: not there, and with SDISTS no index is asked")
-        _download(release, path.parent)
-    return release.sdist, sdist.read(path, release.sha256)
+        raise Failure(f"{path}: not there, and with SDISTS no index is asked")
+    where = f"{path} (delete it to go on)"
+    return release.sdist, sdist.verified(path.read_bytes(), release.sha256, where)
 
 
-def _download(release: Release, folder: Path) -> None:
+def _downloaded(release: Release, path: Path) -> bytes:
     from scripts import index
 
     settings = index.pip_settings()
@@ -41,4 +42,13 @@ def _download(release: Release, folder: Path) -> None:
         raise Failure(f"{release.version}: the index has {offered}, the lock says {release.sdist}")
     # Of several places, the one whose own hash is the lock's.
     named.sort(key=lambda link: (link.hash_option or {}).get("sha256") != [release.sha256])
-    index.download(named[0], folder, settings)
+    content = index.download(named[0], settings)
+    sdist.verified(content, release.sha256, named[0].redacted)
+    keep(path, content)
+    return content
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Put a checked sdist into the cache."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_atomic(path, content)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from scripts import report
 from scripts.errors import Failure
@@ -108,58 +108,62 @@ def candidates(version: str, settings: Settings) -> list[Link]:
                 found += [
                     match.link for match in matches if match.link.filename.endswith(".tar.gz")
                 ]
-            except Exception as error:  # noqa: BLE001 - whatever a broken place raises
+            except Exception as error:  # whatever a broken place raises
                 notes.append(f"{_place(finder)}: {_reason(error)}")
     if not found:
         raise Failure(_not_found(version, settings, notes))
     return found
 
 
-def download(link: Link, folder: Path, settings: Settings) -> Path:
-    """Download a link into a folder, beside and renamed in.
+def download(link: Link, settings: Settings) -> bytes:
+    """Download a link.
+
+    Returns:
+        The file's content; whoever uses it checks its hash.
 
     Raises:
         Failure: If the download fails or is cut short.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".part-", dir=folder) as part:
-        with _client(settings) as client, report.progress(link.filename) as reporter:
-            content = _fetched(link, Path(part), client, reporter)
-        beside = Path(part) / "whole"
-        beside.write_bytes(content)
-        return beside.replace(folder / link.filename)
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        _client(settings) as client,
+        report.progress(link.filename) as reporter,
+    ):
+        return _fetched(link, Path(scratch), client, reporter)
 
 
-def _fetched(link: Link, part: Path, client: PyPIClient, reporter: report.Reporter) -> bytes:
+def _fetched(link: Link, scratch: Path, client: PyPIClient, reporter: report.Reporter) -> bytes:
     from unearth.preparer import download_link
 
-    def advance(_: Link, completed: int, total: int | None) -> None:
+    def advance(link: Link, completed: int, total: int | None) -> None:  # noqa: ARG001
         reporter(completed, total)
 
     try:
-        # No hashes here: the lock's is checked by whoever reads the file.
-        return download_link(client, link, part, {}, advance).read_bytes()
+        # An empty table of hashes: the library would else check the index's own, with a worse text.
+        return download_link(cast("Any", client), link, scratch, {}, advance).read_bytes()
     except OSError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever the network raises
+    except Exception as error:  # whatever the network raises
         raise Failure(f"{link.redacted}: download failed: {_reason(error)}") from None
 
 
 def _finders(settings: Settings, client: PyPIClient) -> Iterator[PackageFinder]:
-    from unearth import PackageFinder
-
-    common = {"session": client, "no_binary": [PROJECT], "ignore_compatibility": True}
     for place in settings.find_links:
         if "://" in place or Path(place).expanduser().exists():
-            yield PackageFinder(find_links=[_url(place)], **common)
+            yield _finder(client, find_links=[_url(place)])
     if settings.no_index:
         return
     # Without an index URL the library takes its default one.
-    yield PackageFinder(
-        index_urls=[_url(settings.index_url)] if settings.index_url else [], **common
-    )
+    yield _finder(client, index_urls=[_url(settings.index_url)] if settings.index_url else [])
     for url in settings.extra_index_urls:
-        yield PackageFinder(index_urls=[_url(url)], **common)
+        yield _finder(client, index_urls=[_url(url)])
+
+
+def _finder(client: PyPIClient, **places: list[str]) -> PackageFinder:
+    from unearth import PackageFinder
+
+    options: dict[str, Any] = {"no_binary": [PROJECT], "ignore_compatibility": True, **places}
+    return PackageFinder(cast("Any", client), **options)
 
 
 def _url(place: str) -> str:
@@ -177,7 +181,7 @@ def _client(settings: Settings) -> Iterator[PyPIClient]:
     from unearth.auth import MultiDomainBasicAuth
     from unearth.fetchers import PyPIClient
 
-    options: dict[str, object] = {"timeout": settings.timeout, "follow_redirects": True}
+    options: dict[str, Any] = {"timeout": settings.timeout, "follow_redirects": True}
     if settings.cert:
         options["verify"] = ssl.create_default_context(cafile=settings.cert)
     if settings.proxy:

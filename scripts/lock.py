@@ -99,7 +99,7 @@ def updated(path: Path, changes: Mapping[str, Release]) -> bytes:
     for release in changes.values():
         _fill(entries.setdefault(release.version, tomlkit.table()), release)
     document["release"] = _sorted(entries)
-    return tomlkit.dumps(document).encode()
+    return (tomlkit.dumps(document).rstrip() + "\n").encode()
 
 
 def _fill(table: object, release: Release) -> None:

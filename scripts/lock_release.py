@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tempfile
 from dataclasses import replace
 from email.parser import HeaderParser
 from pathlib import Path
 
-from scripts import build, files, layout, lock, sdist, series
+from scripts import build, fetch, files, layout, lock, replace_line, sdist, series, trees
 from scripts.errors import Failure
 from scripts.layout import Layout
 from scripts.lock import Release
@@ -45,11 +46,10 @@ def lock_release(
     release = _described(version, name, content, line)
     _same_sdist(locked.get(version), release)
     with files.exclusive(place.trees):
-        release = replace(
-            release, tree=_tree(place, {**locked, version: release}, release, content)
-        )
-        files.write_atomic(place.lock, lock.updated(place.lock, {version: release}))
-    return f"locked {version}: line {line}, Python {', '.join(release.pythons)}"
+        trees.tidy(place)
+        exported = _lock_in(place, {**locked, version: release}, release, content, sdists)
+    pythons = ", ".join(release.pythons)
+    return f"locked {version}: line {line}, Python {pythons}{exported}"
 
 
 def _line(place: Layout, version: str) -> str:
@@ -72,12 +72,10 @@ def _from_index(version: str) -> tuple[str, bytes]:
 
     settings = index.pip_settings()
     link = index.candidates(version, settings)[0]
-    path = index.download(link, layout.cache(), settings)
-    content = path.read_bytes()
+    content = index.download(link, settings)
     actual = hashlib.sha256(content).hexdigest()
     stated = (link.hash_option or {}).get("sha256", [actual])
     if actual not in stated:
-        path.unlink()
         raise Failure(f"{link.redacted}: its sha256 is {actual}, the index says {stated[0]}")
     return link.filename, content
 
@@ -111,10 +109,26 @@ def _same_sdist(before: Release | None, now: Release) -> None:
         )
 
 
-def _tree(place: Layout, locked: dict[str, Release], release: Release, content: bytes) -> str:
-    patches = series.read(place.line(release.line), allow_empty=True)
-    exact = lock.newest(locked.values(), release.line) == release.version
-    folder = place.building(release.version)
-    built = build.build(folder, release.version, (release.sdist, content), patches, exact=exact)
-    files.remove(folder)
-    return built.tree
+def _lock_in(
+    place: Layout,
+    locked: dict[str, Release],
+    release: Release,
+    content: bytes,
+    sdists: Path | None,
+) -> str:
+    line, version = place.line(release.line), release.version
+    patches = series.read(line, allow_empty=True)
+    archive = release.sdist, content
+    built = build.build(place.building(version), version, archive, patches, exact=False)
+    locked[version] = replace(release, tree=built.tree)
+    fetch.keep(layout.cache() / release.sdist, content)
+    with tempfile.TemporaryDirectory(prefix=".exporting-", dir=place.trees) as scratch:
+        exported = build.exported(built.folder, built.base, Path(scratch) / "patches")
+        files.remove(built.folder)
+        newest = lock.newest(locked.values(), release.line) == version
+        if newest and not replace_line.same(line, exported):
+            # A line is kept exact for its newest release; the older ones may have offsets.
+            served = replace_line.replace_line(place, locked, release.line, exported, sdists)
+            return f"; its patches were exported anew, trees rebuilt: {', '.join(served)}"
+    files.write_atomic(place.lock, lock.updated(place.lock, {version: locked[version]}))
+    return ""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from scripts import build, fetch, files, git, lock, series, trees
+from scripts import build, files, git, lock, replace_line, series, trees
 from scripts.errors import Failure
 from scripts.layout import Layout
 from scripts.lock import Release
@@ -20,7 +18,7 @@ def refresh(
     locked: Mapping[str, Release],
     versions: Sequence[str] | None = None,
     sdists: Path | None = None,
-) -> list[str]:
+) -> Iterator[str]:
     """Export the commits of trees to their lines, and rebuild all that the lines serve.
 
     Args:
@@ -29,7 +27,7 @@ def refresh(
         versions: The releases whose trees to export; every line's newest one if not given.
         sdists: A folder of sdists to use instead of cache and index.
 
-    Returns:
+    Yields:
         One text a line that says what became of it.
 
     Raises:
@@ -37,22 +35,22 @@ def refresh(
             Patches, lock and trees are then as before.
     """
     with files.exclusive(layout.trees):
-        for folder in (layout.trees, layout.patches):
-            files.recover(folder)
-        return [
-            _refresh_line(
-                layout, dict(locked) if not place else lock.load(layout.lock), line, sdists
-            )
-            for place, line in enumerate(_lines(layout, locked, versions))
-        ]
+        trees.tidy(layout)
+        lines = _lines(layout, locked, versions)
+        current = dict(locked)
+        for line in lines:
+            yield _refresh_line(layout, current, line, sdists)
 
 
 def _lines(
     layout: Layout, locked: Mapping[str, Release], versions: Sequence[str] | None
 ) -> list[str]:
-    named = list(dict.fromkeys(release.line for release in locked.values()))
     if versions is None:
-        return [line for line in named if layout.tree(lock.newest(locked.values(), line)).exists()]
+        named = dict.fromkeys(release.line for release in locked.values())
+        trees_of = {line: layout.tree(lock.newest(locked.values(), line)) for line in named}
+        if not any(tree.exists() for tree in trees_of.values()):
+            raise Failure("there is no tree to export: `make apply-patches` makes them")
+        return [line for line, tree in trees_of.items() if tree.exists()]
     for version in versions:
         line = locked[version].line
         newest = lock.newest(locked.values(), line)
@@ -69,22 +67,21 @@ def _refresh_line(
 ) -> str:
     newest = lock.newest(locked.values(), line)
     base = _exportable(layout, locked[newest])
+    _check_basis(layout, locked[newest])
     with tempfile.TemporaryDirectory(prefix=".exporting-", dir=layout.trees) as scratch:
         patches = build.exported(layout.tree(newest), base, Path(scratch) / "patches")
         if not patches:
             return f"{line}: no commits to export from guardrails/{newest}"
-        if _same(layout.line(line), patches):
+        if replace_line.same(layout.line(line), patches):
             return f"{line}: unchanged ({len(patches)} patches)"
-        new_line = _new_line(layout.line(line), patches, Path(scratch) / line)
-        _rebuild(layout, locked, line, new_line, sdists)
-    served = [version for version, release in locked.items() if release.line == line]
+        served = replace_line.replace_line(layout, locked, line, patches, sdists)
     return f"{line}: {len(patches)} patches, trees rebuilt: {', '.join(served)}"
 
 
 def _exportable(layout: Layout, release: Release) -> str:
     tree = layout.tree(release.version)
     shown = layout.shown(tree)
-    found = trees.inspect(tree, "")
+    found = trees.inspect(tree)
     if not found.base:
         detail = found.detail or "is not there"
         raise Failure(f"{shown}: {detail}: `make apply-patches RELEASE={release.version}` makes it")
@@ -92,6 +89,20 @@ def _exportable(layout: Layout, release: Release) -> str:
         raise Failure(f"{shown}: {found.detail}: commit or finish it first, then refresh")
     _check_commits(tree, shown, found.base)
     return found.base
+
+
+def _check_basis(layout: Layout, release: Release) -> None:
+    """An export must not undo what came into the series after the tree was built."""
+    tree = layout.tree(release.version)
+    patches = series.read(layout.line(release.line), allow_empty=True)
+    if trees.made_from(tree) == trees.digest(release, patches):
+        return
+    shown = layout.shown(tree)
+    raise Failure(
+        f"{shown}: was built from another lock or series than there is now: save commits of your "
+        f"own (`git -C {shown} format-patch …`), `make apply-patches RELEASE={release.version} "
+        "FORCE=1`, and `git am` them"
+    )
 
 
 def _check_commits(tree: Path, shown: str, base: str) -> None:
@@ -104,76 +115,3 @@ def _check_commits(tree: Path, shown: str, base: str) -> None:
         raise Failure(
             f"{shown}: has fixup commits: run `git -C {shown} rebase -i --autosquash upstream`"
         )
-
-
-def _same(line: Path, patches: Sequence[Path]) -> bool:
-    present = sorted(path.name for path in line.glob("*.patch"))
-    exported = [patch.name for patch in patches]
-    return series.names(line) == exported == present and all(
-        (line / patch.name).read_bytes() == patch.read_bytes() for patch in patches
-    )
-
-
-def _new_line(old: Path, patches: Sequence[Path], new: Path) -> Path:
-    """The line's next content: other files stay, patches and series are made anew."""
-    if old.is_dir():
-        shutil.copytree(old, new, ignore=shutil.ignore_patterns("*.patch"))
-    new.mkdir(exist_ok=True)
-    for patch in patches:
-        shutil.copyfile(patch, new / patch.name)
-    head = (new / series.FILE).read_text(encoding="utf-8") if (new / series.FILE).exists() else ""
-    (new / series.FILE).write_bytes(series.text([patch.name for patch in patches], head))
-    return new
-
-
-def _rebuild(
-    layout: Layout, locked: dict[str, Release], line: str, new_line: Path, sdists: Path | None
-) -> None:
-    served = [release for release in locked.values() if release.line == line]
-    newest = lock.newest(locked.values(), line)
-    _check_untouched(layout, served, newest)
-    patches = series.read(new_line)
-    made: list[tuple[Path, Path]] = []
-    try:
-        for release in served:
-            exact = release.version == newest
-            built = _built(layout, release, patches, sdists, exact=exact)
-            made.append((built.folder, layout.tree(release.version)))
-            locked[release.version] = replace(release, tree=built.tree)
-            trees.mark(built, trees.digest(locked[release.version], patches))
-        _check_lossless(layout, newest, patches, new_line.parent)
-        new_lock = new_line.parent / layout.lock.name
-        changed = {release.version: locked[release.version] for release in served}
-        new_lock.write_bytes(lock.updated(layout.lock, changed))
-        files.swap_in([(new_line, layout.line(line)), (new_lock, layout.lock), *made])
-    finally:
-        for folder, _ in made:
-            files.remove(folder)
-
-
-def _built(
-    layout: Layout, release: Release, patches: Sequence[Path], sdists: Path | None, *, exact: bool
-) -> build.Built:
-    archive = fetch.locked(release, sdists)
-    folder = layout.building(release.version)
-    return build.build(folder, release.version, archive, patches, exact=exact)
-
-
-def _check_untouched(layout: Layout, served: Sequence[Release], newest: str) -> None:
-    for release in served:
-        found = trees.inspect(layout.tree(release.version), "")
-        if release.version != newest and found.state is State.TOUCHED:
-            tree = layout.shown(layout.tree(release.version))
-            raise Failure(f"{tree}: {found.detail}: it would be rebuilt: undo that first")
-
-
-def _check_lossless(layout: Layout, newest: str, patches: Sequence[Path], scratch: Path) -> None:
-    """A commit message that `git am` reads otherwise than it was written must not get in."""
-    folder = layout.building(newest)
-    again = build.exported(folder, "upstream", scratch / "again")
-    for patch, second in zip(patches, again, strict=True):
-        if patch.read_bytes() != second.read_bytes():
-            raise Failure(
-                f"{newest}: {patch.name}: git am changes its message: "
-                "no row of it may be `---` or start with `diff -` or `From `"
-            )

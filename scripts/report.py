@@ -31,7 +31,7 @@ def progress(name: str) -> Iterator[Reporter]:
     """
     if not sys.stderr.isatty():
         print(f"fetching {name}", file=sys.stderr)
-        yield lambda completed, total: None
+        yield lambda _completed, _total: None
         return
     from rich.console import Console
     from rich.progress import Progress

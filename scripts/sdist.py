@@ -15,21 +15,20 @@ from scripts.errors import Failure
 _BROKEN = (tarfile.TarError, EOFError, zlib.error, OSError)
 
 
-def read(path: Path, sha256: str) -> bytes:
-    """Read an sdist whose hash is known.
+def verified(content: bytes, sha256: str, where: object) -> bytes:
+    """Return an sdist's content if its hash is the one known.
 
-    Returns:
-        The very bytes that were checked, so that nothing can change them before they are unpacked.
+    Args:
+        content: The `.tar.gz`.
+        sha256: What its SHA-256 must be, in hex digits.
+        where: Where it came from, for the message.
 
     Raises:
-        Failure: If the file's SHA-256 is another.
+        Failure: If the SHA-256 is another.
     """
-    content = path.read_bytes()
     actual = hashlib.sha256(content).hexdigest()
     if actual != sha256:
-        raise Failure(
-            f"{path}: refused: its sha256 is {actual}, the lock says {sha256}: delete the file"
-        )
+        raise Failure(f"{where}: refused: its sha256 is {actual}, the lock says {sha256}")
     return content
 
 

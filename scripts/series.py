@@ -21,7 +21,7 @@ def names(line: Path) -> list[str]:
 
 
 def problems(line: Path) -> list[str]:
-    """What is wrong between a line's series and its files, each in one text that says what to do."""
+    """What a line's series and its files disagree on, one text each that says what to do."""
     listed = names(line)
     present = {path.name for path in line.glob("*.patch")}
     twice = sorted({name for name in listed if listed.count(name) > 1})

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts import build, files, git
+from scripts.layout import Layout
 from scripts.lock import Release
 
 _MARK = "context-built"
@@ -48,32 +49,45 @@ def digest(release: Release, patches: Sequence[Path]) -> str:
     return hasher.hexdigest()
 
 
-def mark(built: build.Built, made_from: str) -> None:
+def mark(built: build.Built, digested: str) -> None:
     """Note in a tree's `.git` what it was made from and where its commits start and end."""
-    note = f"{made_from} {built.base} {built.head}\n"
+    note = f"{digested} {built.base} {built.head}\n"
     files.write_atomic(built.folder / ".git" / _MARK, note.encode())
 
 
-def inspect(folder: Path, made_from: str) -> Finding:
+def inspect(folder: Path, expected: str = "") -> Finding:
     """Look at a tree's place without changing anything there.
 
     Args:
         folder: The tree's place.
-        made_from: The digest that an up-to-date tree has.
+        expected: The digest that an up-to-date tree has.
     """
     if not (folder.exists() or folder.is_symlink()):
         return Finding(State.ABSENT)
     noted = _noted(folder)
     status = git.attempt(folder, "status", "--porcelain=v2", "--branch", "-z") if noted else None
     if not noted or status is None or status.returncode:
-        return Finding(
-            State.TOUCHED, "is not a whole tree of ours (its .git is missing or damaged)"
-        )
+        return Finding(State.TOUCHED, "is no tree of ours, or its .git is damaged")
     was, base, head = noted
     detail = _edits(folder, head, status.stdout.decode("utf-8", "replace").split("\0"))
     if detail:
         return Finding(State.TOUCHED, detail, base)
-    return Finding(State.CURRENT if was == made_from else State.STALE, base=base)
+    return Finding(State.CURRENT if was == expected else State.STALE, base=base)
+
+
+def made_from(folder: Path) -> str:
+    """The digest that a tree was built from; empty if it is none of ours."""
+    noted = _noted(folder)
+    return noted[0] if noted else ""
+
+
+def tidy(layout: Layout) -> None:
+    """Clear away what an earlier run left when it failed or was killed."""
+    files.recover(layout.trees)
+    files.recover(layout.patches)
+    for pattern in (".building-*", ".exporting-*"):
+        for folder in layout.trees.glob(pattern):
+            files.remove(folder)
 
 
 def _noted(folder: Path) -> tuple[str, str, str] | None:
