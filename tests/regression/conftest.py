@@ -1,0 +1,105 @@
+"""Holds every test to its mark, and the package under test to being the installed one."""
+
+import shutil
+import socket
+import sysconfig
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Iterator, List, Optional
+
+import pytest
+
+from .environment import prepare
+
+HOME = prepare()
+CONTROL = pytest.StashKey["Optional[Control]"]()
+
+from .control import Control, patch_of  # noqa: E402
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("regression")
+    group.addoption("--release", help="the release of guardrails-ai that must be installed")
+    group.addoption("--applied", type=int, help="how many patches the tree under test has")
+    group.addoption("--ledger", type=Path, help="where the control writes its counts")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    _profile()
+    applied = config.getoption("--applied")
+    config.stash[CONTROL] = None if applied is None else Control(applied)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Nothing but the installed package may be under test, whatever the working directory."""
+    import guardrails
+
+    place = Path(guardrails.__file__).resolve()
+    if not place.is_relative_to(Path(sysconfig.get_path("purelib")).resolve()):
+        pytest.exit(f"guardrails is imported from {place}, which is not an installed package", 3)
+    wanted, found = session.config.getoption("--release"), version("guardrails-ai")
+    if wanted and found.split("+")[0] != wanted:
+        pytest.exit(f"guardrails-ai {found} is installed, {wanted} is to be tested", 3)
+
+
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+    unmarked = [item.nodeid for item in items if patch_of(item) is None]
+    if unmarked:
+        raise pytest.UsageError("without one repaired_by mark: " + ", ".join(unmarked))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Iterator[None]:
+    outcome: Any = yield
+    control = item.config.stash[CONTROL]
+    if control is not None:
+        control.weigh(item, outcome.get_result())
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    control, ledger = config.stash[CONTROL], config.getoption("--ledger")
+    if control is not None and ledger is not None:
+        control.write(ledger)
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(HOME, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def store() -> None:
+    """MLflow's store: one SQLite file for the session."""
+    import mlflow
+
+    mlflow.set_tracking_uri(f"sqlite:///{HOME}/mlflow.db")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def offline() -> Iterator[None]:
+    """No test reaches beyond this machine."""
+    connect = socket.socket.connect
+
+    def local_only(self: socket.socket, address: Any) -> None:
+        local = self.family == socket.AF_UNIX or str(address[0]) in ("127.0.0.1", "::1")
+        assert local, f"a test wants to connect to {address}"
+        connect(self, address)
+
+    socket.socket.connect = local_only  # type: ignore[method-assign]
+    yield
+    socket.socket.connect = connect  # type: ignore[method-assign]
+
+
+def _profile() -> None:
+    """Hypothesis draws the same examples each time, and takes the time it needs."""
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile(
+        "regression",
+        database=None,
+        deadline=None,
+        derandomize=True,
+        max_examples=25,
+        print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile("regression")

@@ -1,0 +1,74 @@
+"""The control: on a tree with only the first patches, later patches' tests must fail."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Counter as CounterOf
+from typing import List, Optional
+
+import pytest
+
+from .patches import Patch
+
+
+def patch_of(item: pytest.Item) -> Optional[Patch]:
+    """The patch that a test says repairs it; none unless there is exactly one mark."""
+    marks = list(item.iter_markers("repaired_by"))
+    return Patch(marks[0].args[0]) if len(marks) == 1 else None
+
+
+@dataclass
+class Control:
+    """Weighs each test's outcome against its mark.
+
+    Attributes:
+        applied: How many patches the tree under test has.
+        failed: Tests that failed as they must, by patch.
+        passed: Tests that passed as they must, by patch.
+        wrong: Tests that did not do what their mark says.
+    """
+
+    applied: int
+    failed: CounterOf[int] = field(default_factory=Counter)
+    passed: CounterOf[int] = field(default_factory=Counter)
+    wrong: List[str] = field(default_factory=list)
+
+    def weigh(self, item: pytest.Item, report: pytest.TestReport) -> None:
+        """Turns a failure that must be into an expected one, and its absence into a failure.
+
+        Only the test's own call counts: a fixture that breaks proves nothing.
+        """
+        patch = patch_of(item)
+        if patch is None or report.when != "call" or report.skipped:
+            self._broken(item, report)
+        elif patch <= self.applied:
+            self._must_pass(item, patch, report)
+        else:
+            self._must_fail(item, patch, report)
+
+    def _broken(self, item: pytest.Item, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.wrong.append(f"{item.nodeid}: broken in {report.when}")
+
+    def _must_pass(self, item: pytest.Item, patch: Patch, report: pytest.TestReport) -> None:
+        if report.passed:
+            self.passed[patch] += 1
+        else:
+            self.wrong.append(
+                f"{item.nodeid}: fails with patches up to {self.applied}, needs {patch}"
+            )
+
+    def _must_fail(self, item: pytest.Item, patch: Patch, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.failed[patch] += 1
+            report.outcome, report.wasxfail = "skipped", f"repaired by patch {patch}"
+            return
+        fault = f"{item.nodeid}: passes with patches up to {self.applied}, says it needs {patch}"
+        self.wrong.append(fault)
+        report.outcome, report.longrepr = "failed", fault
+
+    def write(self, ledger: Path) -> None:
+        """Writes the counts for the session that adds them up."""
+        counts = {"applied": self.applied, "failed": self.failed, "passed": self.passed}
+        ledger.write_text(json.dumps({**counts, "wrong": self.wrong}), encoding="utf-8")

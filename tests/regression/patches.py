@@ -1,0 +1,24 @@
+"""The patches of the series, as tests name them.
+
+`repaired_by` states that a test fails until a patch is applied and passes from then on. The
+control session holds every test to its word: on a tree with the patches before it the test
+must fail.
+"""
+
+from enum import IntEnum
+
+import pytest
+
+
+class Patch(IntEnum):
+    """A patch's place in the series, which is the same in every line."""
+
+    EXECUTOR = 1
+    VALIDATORS = 2
+    GUARD = 3
+    MLFLOW = 4
+
+
+def repaired_by(patch: Patch) -> pytest.MarkDecorator:
+    """The mark of a test that fails until `patch` is applied."""
+    return pytest.mark.repaired_by(Patch(patch))

@@ -1,0 +1,96 @@
+"""The validators that scenarios use: each tells the stage that it runs, and how it judged."""
+
+from contextlib import AbstractContextManager
+from typing import Any, Callable, Dict, List, Optional, Type
+
+from guardrails.validator_base import (
+    FailResult,
+    PassResult,
+    ValidationResult,
+    Validator,
+    register_validator,
+)
+
+Acting = Callable[[str], "AbstractContextManager[Any]"]
+
+
+class Acted(Validator):
+    """A validator with a part to play: it acts, then passes or fails.
+
+    Attributes:
+        act: Opens the validator's part; set by `part`.
+        role: The part's name.
+        fails: Whether it finds fault with every value.
+    """
+
+    act: Acting
+    role: str
+    fails: bool = False
+
+    def part(self, act: Acting, role: str, fails: bool = False) -> "Acted":
+        """Gives the validator its part."""
+        self.act, self.role, self.fails = act, role, fails
+        return self
+
+    def _validate(self, value: Any, metadata: Dict[str, Any]) -> ValidationResult:
+        with self.act(self.role):
+            return self._verdict(value)
+
+    def _verdict(self, value: Any) -> ValidationResult:
+        if self.fails:
+            return FailResult(error_message="found fault", fix_value=value)
+        return PassResult()
+
+
+class ActedAsync(Acted):
+    """A validator whose author wrote `async_validate` as well."""
+
+    async def async_validate(self, value: Any, metadata: Dict[str, Any]) -> ValidationResult:
+        """Judges on the event loop."""
+        import asyncio
+
+        with self.act(self.role):
+            await asyncio.sleep(0)
+            return self._verdict(value)
+
+
+class DelegatesToValidate(Acted):
+    """A validator whose `async_validate` calls `validate`."""
+
+    async def async_validate(self, value: Any, metadata: Dict[str, Any]) -> ValidationResult:
+        """Judges on the event loop."""
+        return self.validate(value, metadata)
+
+
+class DelegatesToSuper(Acted):
+    """A validator whose `async_validate` calls the one that it overrides."""
+
+    async def async_validate(self, value: Any, metadata: Dict[str, Any]) -> ValidationResult:
+        """Judges where the base class does."""
+        return await super().async_validate(value, metadata)
+
+
+def _registered(base: Type[Acted], name: str) -> Type[Acted]:
+    cls = type(f"{base.__name__}_{name}", (base,), {})
+    return register_validator(name=f"tests/{name}", data_type="all")(cls)
+
+
+KINDS: Dict[str, Type[Acted]] = {
+    "validate": Acted,
+    "async_validate": ActedAsync,
+    "delegates-to-validate": DelegatesToValidate,
+    "delegates-to-super": DelegatesToSuper,
+}
+ROLES = ("first", "second", "third", "fourth")
+CLASSES = {(k, role): _registered(cls, role) for k, cls in KINDS.items() for role in ROLES}
+HUB: List[Type[Acted]] = list(CLASSES.values())
+
+
+def validator(kind: str, role: str, on_fail: Optional[Any] = "noop") -> Acted:
+    """A validator of a kind, under its role's name."""
+    return CLASSES[kind, role](on_fail=on_fail)
+
+
+def span_of(role: str) -> str:
+    """The name that a validation's span has in every backend."""
+    return f"tests/{role}.validate"
