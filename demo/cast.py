@@ -1,0 +1,82 @@
+"""Everyone in the scenario but the caller: the LLM, two validators, and an on_fail handler.
+
+Only the LLM is not real. `chat` stands for its instrumented client: it opens a span of its own
+below whatever span is current, as the MLflow autologging of a client does.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import guardrails.hub
+import mlflow
+from guardrails.validator_base import (
+    FailResult,
+    PassResult,
+    ValidationResult,
+    Validator,
+    register_validator,
+)
+
+from demo.witness import look
+
+REPLY = "Gladly. Ring Ada on 555-0100."
+_NUMBER = re.compile(r"\b\d{3}-\d{4}\b")
+
+
+def chat(model: str, prompt: str, answer: str) -> str:
+    """An LLM's client with a span around its call."""
+    with mlflow.start_span(f"chat {model}", span_type="CHAT_MODEL") as span:
+        span.set_inputs({"prompt": prompt})
+        span.set_outputs({"answer": answer})
+        return answer
+
+
+def llm(*, messages: list[dict[str, str]], **_kwargs: Any) -> str:
+    """The LLM callable of a Guard."""
+    look("LLM callable")
+    return chat("writer", messages[-1]["content"], REPLY)
+
+
+async def async_llm(*, messages: list[dict[str, str]], **_kwargs: Any) -> str:
+    """The LLM callable of an AsyncGuard."""
+    look("LLM callable")
+    return chat("writer", messages[-1]["content"], REPLY)
+
+
+@register_validator(name="demo/polite", data_type="string")
+class Polite(Validator):
+    """Asks another LLM whether the text is polite."""
+
+    def _validate(self, value: Any, _metadata: dict[str, Any]) -> ValidationResult:
+        look("validator demo/polite")
+        verdict = chat("judge", f"Is this polite? {value}", "yes")
+        return PassResult() if verdict == "yes" else FailResult(error_message="impolite")
+
+
+@register_validator(name="demo/no-phone", data_type="string")
+class NoPhone(Validator):
+    """Refuses text that has a phone number."""
+
+    def _validate(self, value: Any, _metadata: dict[str, Any]) -> ValidationResult:
+        look("validator demo/no-phone")
+        found = _NUMBER.search(value)
+        return FailResult(error_message="a phone number") if found else PassResult()
+
+
+def mask(value: str, _result: FailResult) -> str:
+    """The on_fail handler: masks the numbers."""
+    look("on_fail handler")
+    return _NUMBER.sub("***", value)
+
+
+def validators() -> list[Validator]:
+    """The guard's two validators."""
+    return [Polite(on_fail="exception"), NoPhone(on_fail=mask)]
+
+
+def export_from_hub() -> None:
+    """Puts the validators where installed ones are: only there are they instrumented."""
+    for cls in (Polite, NoPhone):
+        setattr(guardrails.hub, cls.__name__, cls)

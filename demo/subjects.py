@@ -1,0 +1,56 @@
+"""What the scenario is played on: released trees and patched ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A guardrails-ai to play the scenario on.
+
+    Attributes:
+        release: Its release.
+        patched: Whether it is built from this project's tree, and not as published.
+        note: What is special about it, in a few words.
+    """
+
+    release: str
+    patched: bool = False
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name that people read."""
+        return f"{self.release} {'patched' if self.patched else 'as published'}"
+
+    @property
+    def slug(self) -> str:
+        """The name of its files, environment and MLflow experiment."""
+        return f"{'patched' if self.patched else 'published'}-{self.release}"
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """What to install, seen from the project's folder."""
+        source = (
+            f"./guardrails/{self.release}" if self.patched else f"guardrails-ai=={self.release}"
+        )
+        # 0.6.0 and 0.6.1 import pkg_resources, which setuptools 81 no longer has.
+        old = ("setuptools<81",) if self.release.startswith("0.6.") else ()
+        return (source, "mlflow>=3,<4", *old)
+
+
+_REPORTED = Subject("0.6.0", note="the release of the report")
+_HOTFIXED = Subject("0.6.1", note="upstream's own fix")
+_NEWEST = Subject("0.11.0", note="the newest release")
+_REPORTED_PATCHED = Subject("0.6.0", patched=True)
+_NEWEST_PATCHED = Subject("0.11.0", patched=True)
+
+SUBJECTS = (_REPORTED, _HOTFIXED, _NEWEST, _REPORTED_PATCHED, _NEWEST_PATCHED)
+
+# Each published tree beside the patched one of its line.
+COMPARISONS = (
+    (_REPORTED, _REPORTED_PATCHED),
+    (_HOTFIXED, _REPORTED_PATCHED),
+    (_NEWEST, _NEWEST_PATCHED),
+)
