@@ -1,8 +1,10 @@
 """Who records spans: OpenTelemetry's SDK, or MLflow with one of its two providers."""
 
-from contextlib import ExitStack, contextmanager
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import count
-from typing import Any, ContextManager, Dict, Iterator, List, Optional, Type
+from typing import Any, Optional
 
 import mlflow
 import mlflow.tracing
@@ -32,7 +34,7 @@ class Tracing:
     step: str
     call: str
 
-    def span(self, name: str) -> ContextManager[Any]:
+    def span(self, name: str) -> AbstractContextManager[Any]:
         """Opens a span as the application or one of its clients does."""
         raise NotImplementedError
 
@@ -40,7 +42,7 @@ class Tracing:
         """The name of the span that a new one would be a child of."""
         raise NotImplementedError
 
-    def finished(self) -> List[Span]:
+    def finished(self) -> list[Span]:
         """Everything that was recorded since this object was made."""
         raise NotImplementedError
 
@@ -53,7 +55,7 @@ class OpenTelemetryTracing(Tracing):
     def __init__(self, exporter: InMemorySpanExporter) -> None:
         self._exporter = exporter
 
-    def span(self, name: str) -> ContextManager[Any]:
+    def span(self, name: str) -> AbstractContextManager[Any]:
         """Opens a span with a tracer of the global provider."""
         return trace.get_tracer("tests").start_as_current_span(name)
 
@@ -61,9 +63,13 @@ class OpenTelemetryTracing(Tracing):
         """The name of OpenTelemetry's current span."""
         return getattr(trace.get_current_span(), "name", None)
 
-    def finished(self) -> List[Span]:
+    def finished(self) -> list[Span]:
         """The spans that were exported."""
-        return [_from_opentelemetry(span) for span in self._exporter.get_finished_spans()]
+        return [_from_opentelemetry(span) for span in self.exported()]
+
+    def exported(self) -> Sequence[Any]:
+        """The spans as OpenTelemetry has them, with their attributes."""
+        return self._exporter.get_finished_spans()
 
 
 class MlflowTracing(Tracing):
@@ -74,7 +80,7 @@ class MlflowTracing(Tracing):
     def __init__(self, experiment: str) -> None:
         self._experiment = experiment
 
-    def span(self, name: str) -> ContextManager[Any]:
+    def span(self, name: str) -> AbstractContextManager[Any]:
         """Opens a span with MLflow's fluent API."""
         return mlflow.start_span(name)
 
@@ -82,7 +88,7 @@ class MlflowTracing(Tracing):
         """The name of MLflow's active span, which has a runtime context of its own."""
         return getattr(mlflow.get_current_active_span(), "name", None)
 
-    def finished(self) -> List[Span]:
+    def finished(self) -> list[Span]:
         """The spans of every trace of the experiment."""
         found = mlflow.get_experiment_by_name(self._experiment)
         traces = MlflowClient().search_traces([found.experiment_id], max_results=500)
@@ -92,7 +98,7 @@ class MlflowTracing(Tracing):
 class SharedMlflowTracing(MlflowTracing):
     """MLflow on OpenTelemetry's global provider: clients that know only the one take part."""
 
-    def span(self, name: str) -> ContextManager[Any]:
+    def span(self, name: str) -> AbstractContextManager[Any]:
         """Opens the application's span with MLflow, and everybody else's with OpenTelemetry."""
         if name == "application":
             return mlflow.start_span(name)
@@ -111,7 +117,7 @@ def opentelemetry() -> Iterator[Tracing]:
 
 
 @contextmanager
-def mlflow_own(kind: Type[MlflowTracing] = MlflowTracing) -> Iterator[Tracing]:
+def mlflow_own(kind: type[MlflowTracing] = MlflowTracing) -> Iterator[Tracing]:
     """MLflow as it comes: with a provider and a runtime context of its own."""
     with ExitStack() as stack:
         stack.enter_context(_provider())
@@ -124,8 +130,6 @@ def mlflow_own(kind: Type[MlflowTracing] = MlflowTracing) -> Iterator[Tracing]:
 @contextmanager
 def mlflow_shared() -> Iterator[Tracing]:
     """MLflow on OpenTelemetry's global provider."""
-    import os
-
     os.environ["MLFLOW_USE_DEFAULT_TRACER_PROVIDER"] = "false"
     try:
         with mlflow_own(SharedMlflowTracing) as tracing:
@@ -171,7 +175,7 @@ def _from_mlflow(span: Any) -> Span:
     return Span(span.name, *ids, start=span.start_time_ns, end=span.end_time_ns)
 
 
-BACKENDS: Dict[str, Any] = {
+BACKENDS: dict[str, Any] = {
     "opentelemetry": opentelemetry,
     "mlflow": mlflow_own,
     "mlflow-shared": mlflow_shared,

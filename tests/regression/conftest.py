@@ -3,9 +3,10 @@
 import shutil
 import socket
 import sysconfig
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Iterator, List, Optional
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         pytest.exit(f"guardrails-ai {found} is installed, {wanted} is to be tested", 3)
 
 
-def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     unmarked = [item.nodeid for item in items if patch_of(item) is None]
     if unmarked:
         raise pytest.UsageError("without one repaired_by mark: " + ", ".join(unmarked))
@@ -91,7 +92,7 @@ def offline() -> Iterator[None]:
 
 def _profile() -> None:
     """Hypothesis draws the same examples each time, and takes the time it needs."""
-    from hypothesis import HealthCheck, settings
+    from hypothesis import HealthCheck, Phase, settings
 
     settings.register_profile(
         "regression",
@@ -101,5 +102,7 @@ def _profile() -> None:
         max_examples=25,
         print_blob=True,
         suppress_health_check=[HealthCheck.too_slow],
+        # Which example fails is of interest, how small it can be made is not worth the time.
+        phases=[Phase.explicit, Phase.generate],
     )
     settings.load_profile("regression")

@@ -4,8 +4,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Counter as CounterOf
-from typing import List, Optional
+from typing import Optional
 
 import pytest
 
@@ -30,9 +29,9 @@ class Control:
     """
 
     applied: int
-    failed: CounterOf[int] = field(default_factory=Counter)
-    passed: CounterOf[int] = field(default_factory=Counter)
-    wrong: List[str] = field(default_factory=list)
+    failed: Counter[int] = field(default_factory=Counter)
+    passed: Counter[int] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
 
     def weigh(self, item: pytest.Item, report: pytest.TestReport) -> None:
         """Turns a failure that must be into an expected one, and its absence into a failure.

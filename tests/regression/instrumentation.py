@@ -1,7 +1,8 @@
 """MlFlowInstrumentor changes classes for the whole process; these take that back."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, Tuple
+from typing import Any
 
 import guardrails.hub
 from guardrails import AsyncGuard, Guard
@@ -38,11 +39,11 @@ def restored() -> Iterator[None]:
             _restore(cls, functions)
 
 
-def _functions(cls: type) -> Dict[str, Any]:
+def _functions(cls: type) -> dict[str, Any]:
     return {name: value for name, value in vars(cls).items() if callable(value)}
 
 
-def _restore(cls: type, before: Dict[str, Any]) -> None:
+def _restore(cls: type, before: dict[str, Any]) -> None:
     now = _functions(cls)
     for name in now.keys() - before.keys():
         delattr(cls, name)
@@ -54,7 +55,7 @@ def _restore(cls: type, before: Dict[str, Any]) -> None:
 @contextmanager
 def exported_from_hub() -> Iterator[None]:
     """The tests' validators as if installed from the hub: only those are instrumented."""
-    names: Tuple[str, ...] = tuple(cls.__name__ for cls in HUB)
+    names: tuple[str, ...] = tuple(cls.__name__ for cls in HUB)
     for cls in HUB:
         setattr(guardrails.hub, cls.__name__, cls)
     try:

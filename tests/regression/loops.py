@@ -4,10 +4,11 @@ import asyncio
 import contextvars
 import os
 import threading
+from collections.abc import Awaitable, Iterator
 from contextlib import closing, contextmanager
-from typing import Any, Awaitable, Callable, Dict, Iterator
+from typing import Any, Callable
 
-import guardrails.validator_service as validator_service
+from guardrails import validator_service
 
 from .waiting import PATIENCE, joined
 
@@ -39,11 +40,12 @@ def _fresh_policy() -> Iterator[None]:
     try:
         yield
     finally:
-        _close_current_loop()
+        close_current_loop()
         asyncio.set_event_loop_policy(before)
 
 
-def _close_current_loop() -> None:
+def close_current_loop() -> None:
+    """Closes the loop that is set in this thread: guardrails leaves its own open."""
     local = getattr(asyncio.get_event_loop_policy(), "_local", None)
     loop = getattr(local, "_loop", None)
     if loop is not None and not loop.is_closed():
@@ -100,7 +102,7 @@ def _thread(call: Sync) -> Any:
         try:
             return call()
         finally:
-            _close_current_loop()
+            close_current_loop()
 
     with without_uvloop():
         return in_thread(main)
@@ -147,7 +149,7 @@ async def _awaited(call: Async) -> Any:
 
 def in_thread(call: Sync) -> Any:
     """Calls in a new thread and waits for its result, within bounds."""
-    result: Dict[str, Any] = {}
+    result: dict[str, Any] = {}
 
     def main() -> None:
         try:
@@ -161,7 +163,7 @@ def in_thread(call: Sync) -> Any:
     return result["value"]
 
 
-_GUARD: Dict[str, Callable[[Sync], Any]] = {
+_GUARD: dict[str, Callable[[Sync], Any]] = {
     "absent": _absent,
     "idle": _idle,
     "running": _running,
@@ -169,7 +171,7 @@ _GUARD: Dict[str, Callable[[Sync], Any]] = {
     "run-sync": _run_sync,
     "uvloop": _uvloop,
 }
-_ASYNC_GUARD: Dict[str, Callable[[Async], Any]] = {
+_ASYNC_GUARD: dict[str, Callable[[Async], Any]] = {
     "running": _async_running,
     "thread": _async_thread,
     "run-sync": _async_run_sync,

@@ -1,13 +1,13 @@
 """The invariant, as a judge: what was exported, what was seen, and what came back."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Dict, Iterable, List, Sequence, Tuple
 
 from .spans import Node, Span, draw_expected, draw_seen, expected_paths, outlasting, seen_paths
 from .stage import NAME, SECRET, VALUE, Sight, Stage
 
 
-def judge(stage: Stage, tree: Node, around: Dict[str, str]) -> None:
+def judge(stage: Stage, tree: Node, around: dict[str, str]) -> None:
     """Fails, with everything that is wrong and both trees, unless the invariant held."""
     spans = stage.tracing.finished()
     faults = [*tree_faults(tree, spans), *sight_faults(stage, around), *return_faults(stage)]
@@ -20,7 +20,7 @@ def judge_tree(tree: Node, spans: Sequence[Span]) -> None:
     assert not faults, report(faults, tree, spans)
 
 
-def tree_faults(tree: Node, spans: Sequence[Span]) -> List[str]:
+def tree_faults(tree: Node, spans: Sequence[Span]) -> list[str]:
     """Paths that are missing or too many, traces too many, children that outlast parents."""
     expected, seen = expected_paths(tree), seen_paths(spans)
     faults = [f"missing: {' > '.join(path)}" for path in (expected - seen).elements()]
@@ -32,7 +32,7 @@ def tree_faults(tree: Node, spans: Sequence[Span]) -> List[str]:
     return faults
 
 
-def sight_faults(stage: Stage, around: Dict[str, str]) -> List[str]:
+def sight_faults(stage: Stage, around: dict[str, str]) -> list[str]:
     """Roles that did not act once, or that saw something else than the caller's context."""
     acted = sorted(role for role, _ in stage.sights)
     faults = [] if acted == sorted(around) else [f"acted: {acted}, expected {sorted(around)}"]
@@ -42,7 +42,7 @@ def sight_faults(stage: Stage, around: Dict[str, str]) -> List[str]:
     return faults
 
 
-def left_for(role: str, left: Iterable[str]) -> Tuple[str, ...]:
+def left_for(role: str, left: Iterable[str]) -> tuple[str, ...]:
     """What a role may see of what others left: no sibling of it.
 
     The LLM is no sibling of a validator, it comes before; and an on_fail handler belongs to
@@ -52,7 +52,7 @@ def left_for(role: str, left: Iterable[str]) -> Tuple[str, ...]:
     return tuple(other for other in left if other in allowed)
 
 
-def return_faults(stage: Stage) -> List[str]:
+def return_faults(stage: Stage) -> list[str]:
     """What the caller sees after the call that it did not see before."""
     if stage.before is None or stage.after is None:
         return ["the call did not return"]
@@ -60,7 +60,7 @@ def return_faults(stage: Stage) -> List[str]:
     return faults + [f"the secret is still in {name}" for name in stage.secrets]
 
 
-def _differences(who: str, should: Sight, sight: Sight) -> List[str]:
+def _differences(who: str, should: Sight, sight: Sight) -> list[str]:
     faults = []
     for name, wanted in vars(should).items():
         got = getattr(sight, name)
@@ -74,7 +74,7 @@ def without_span(sight: Sight) -> Sight:
     return replace(sight, span=None)
 
 
-def report(faults: List[str], tree: Node, spans: Sequence[Span]) -> str:
+def report(faults: list[str], tree: Node, spans: Sequence[Span]) -> str:
     """The faults, and both trees, to be read by a person."""
     parts = [
         "the invariant is broken",

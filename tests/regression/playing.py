@@ -1,6 +1,7 @@
 """Plays a scenario on a stage: makes the Guard and calls it where the event loop is wanted."""
 
-from typing import Any, Dict, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any
 
 from guardrails import AsyncGuard, Guard
 
@@ -23,16 +24,16 @@ def play(scenario: Scenario, stage: Stage) -> None:
         run_guard(scenario.loop, lambda: _call(guard, scenario.method, stage))
 
 
-def validators(kind: str, stage: Stage) -> Tuple[Acted, Acted]:
+def validators(kind: str, stage: Stage) -> tuple[Acted, Acted]:
     """A validator that fails, with a handler for that, and one that passes."""
     first = validator(kind, "first", on_fail=stage.on_fail).part(stage.act, "first", fails=True)
     return first, validator(kind, "second").part(stage.act, "second")
 
 
-def make_guard(kind: str, checks: Sequence[Acted]) -> Any:
+def make_guard(kind: str, checks: Sequence[Acted], name: str = NAME) -> Any:
     """A string guard with a name."""
     cls = {"Guard": Guard, "AsyncGuard": AsyncGuard}[kind]
-    return cls.for_string(checks, name=NAME)
+    return cls.for_string(checks, name=name)
 
 
 def _call(guard: Any, method: str, stage: Stage) -> None:
@@ -47,7 +48,7 @@ async def _async_call(guard: Any, method: str, stage: Stage) -> None:
         await getattr(guard, method)(*args, **kwargs)
 
 
-def arguments(method: str, llm: Any) -> Tuple[Tuple[Any, ...], Dict[str, Any]]:
+def arguments(method: str, llm: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """What each method is called with; `parse` and `validate` are given the LLM's answer."""
     if method == "__call__":
         return (llm,), {"messages": MESSAGES, **KWARGS}
@@ -68,7 +69,7 @@ def expected(scenario: Scenario, stage: Stage) -> Node:
     return node(ROOT, node(names.guard, step))
 
 
-def surroundings(scenario: Scenario, stage: Stage) -> Dict[str, str]:
+def surroundings(scenario: Scenario, stage: Stage) -> dict[str, str]:
     """The span that is current for each role when it is called."""
     roles = {"first": span_of("first"), "on_fail": stage.tracing.step, "second": span_of("second")}
     return {**({"llm": stage.tracing.call} if scenario.method == "__call__" else {}), **roles}

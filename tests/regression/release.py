@@ -1,10 +1,9 @@
 """The release under test, and what is particular to it."""
 
 from importlib.metadata import version
-from typing import Tuple
 
 
-def release(distribution: str = "guardrails-ai") -> Tuple[int, ...]:
+def release(distribution: str = "guardrails-ai") -> tuple[int, ...]:
     """An installed distribution's release as a tuple: (0, 11, 0)."""
     public = version(distribution).split("+")[0]
     return tuple(int(part) for part in public.split(".") if part.isdigit())

@@ -1,8 +1,8 @@
 """The ways to call a Guard: every combination that exists, and the patch that repairs it."""
 
+from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from itertools import product
-from typing import Iterator, List
 
 import pytest
 
@@ -73,6 +73,6 @@ def every() -> Iterator[Scenario]:
             yield Scenario(guard, method, loop, validator, tracing)
 
 
-def parameters() -> List[object]:
+def parameters() -> list[object]:
     """Every scenario as a pytest parameter with its mark."""
     return [pytest.param(s, id=str(s), marks=repaired_by(s.repaired_by)) for s in every()]

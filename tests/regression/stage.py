@@ -5,10 +5,11 @@ the Guard calls (LLM, validators, on_fail handler) notes what it sees of those, 
 of its own as an instrumented client does, and leaves something behind in its context.
 """
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Optional
 
 from guardrails.stores.context import get_call_kwargs, get_guard_name
 from opentelemetry import baggage, context
@@ -16,7 +17,7 @@ from opentelemetry import baggage, context
 from .backends import Tracing
 
 CALLER: ContextVar[Optional[str]] = ContextVar("CALLER", default=None)
-LEFT_BEHIND: ContextVar[Tuple[str, ...]] = ContextVar("LEFT_BEHIND", default=())
+LEFT_BEHIND: ContextVar[tuple[str, ...]] = ContextVar("LEFT_BEHIND", default=())
 
 NAME = "the-guard"
 VALUE = "the-caller"
@@ -42,7 +43,7 @@ class Sight:
     guard: str
     secret: Optional[str]
     span: Optional[str]
-    left: Tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 @dataclass
@@ -58,10 +59,10 @@ class Stage:
     """
 
     tracing: Tracing
-    sights: List[Tuple[str, Sight]] = field(default_factory=list)
+    sights: list[tuple[str, Sight]] = field(default_factory=list)
     before: Optional[Sight] = None
     after: Optional[Sight] = None
-    secrets: List[str] = field(default_factory=list)
+    secrets: list[str] = field(default_factory=list)
 
     @contextmanager
     def caller(self, value: str = VALUE) -> Iterator[None]:
@@ -118,7 +119,7 @@ def own_span(role: str) -> str:
 
 
 def _secret(held: Any) -> bool:
-    values: List[Any] = list(held.values()) if isinstance(held, Dict) else [held]
+    values: list[Any] = list(held.values()) if isinstance(held, dict) else [held]
     return SECRET in [value for value in values if isinstance(value, str)]
 
 

@@ -1,7 +1,7 @@
 """The validators that scenarios use: each tells the stage that it runs, and how it judged."""
 
 from contextlib import AbstractContextManager
-from typing import Any, Callable, Dict, List, Optional, Type
+from typing import Any, Callable, Optional
 
 from guardrails.validator_base import (
     FailResult,
@@ -32,7 +32,7 @@ class Acted(Validator):
         self.act, self.role, self.fails = act, role, fails
         return self
 
-    def _validate(self, value: Any, metadata: Dict[str, Any]) -> ValidationResult:
+    def _validate(self, value: Any, metadata: dict[str, Any]) -> ValidationResult:
         with self.act(self.role):
             return self._verdict(value)
 
@@ -45,7 +45,7 @@ class Acted(Validator):
 class ActedAsync(Acted):
     """A validator whose author wrote `async_validate` as well."""
 
-    async def async_validate(self, value: Any, metadata: Dict[str, Any]) -> ValidationResult:
+    async def async_validate(self, value: Any, metadata: dict[str, Any]) -> ValidationResult:
         """Judges on the event loop."""
         import asyncio
 
@@ -57,7 +57,7 @@ class ActedAsync(Acted):
 class DelegatesToValidate(Acted):
     """A validator whose `async_validate` calls `validate`."""
 
-    async def async_validate(self, value: Any, metadata: Dict[str, Any]) -> ValidationResult:
+    async def async_validate(self, value: Any, metadata: dict[str, Any]) -> ValidationResult:
         """Judges on the event loop."""
         return self.validate(value, metadata)
 
@@ -65,17 +65,17 @@ class DelegatesToValidate(Acted):
 class DelegatesToSuper(Acted):
     """A validator whose `async_validate` calls the one that it overrides."""
 
-    async def async_validate(self, value: Any, metadata: Dict[str, Any]) -> ValidationResult:
+    async def async_validate(self, value: Any, metadata: dict[str, Any]) -> ValidationResult:
         """Judges where the base class does."""
         return await super().async_validate(value, metadata)
 
 
-def _registered(base: Type[Acted], name: str) -> Type[Acted]:
+def _registered(base: type[Acted], name: str) -> type[Acted]:
     cls = type(f"{base.__name__}_{name}", (base,), {})
     return register_validator(name=f"tests/{name}", data_type="all")(cls)
 
 
-KINDS: Dict[str, Type[Acted]] = {
+KINDS: dict[str, type[Acted]] = {
     "validate": Acted,
     "async_validate": ActedAsync,
     "delegates-to-validate": DelegatesToValidate,
@@ -83,7 +83,7 @@ KINDS: Dict[str, Type[Acted]] = {
 }
 ROLES = ("first", "second", "third", "fourth")
 CLASSES = {(k, role): _registered(cls, role) for k, cls in KINDS.items() for role in ROLES}
-HUB: List[Type[Acted]] = list(CLASSES.values())
+HUB: list[type[Acted]] = list(CLASSES.values())
 
 
 def validator(kind: str, role: str, on_fail: Optional[Any] = "noop") -> Acted:
