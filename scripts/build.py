@@ -183,10 +183,17 @@ def exported(folder: Path, base: str, output: Path) -> list[Path]:
     plain = ("--no-ext-diff", "--no-textconv", "--no-relative", "--no-color", "--binary")
     prefix = ("--src-prefix=a/", "--dst-prefix=b/", "--inter-hunk-context=0", "--suffix=.patch")
     options = (*shape, *mail, *extra, *diff, *plain, *prefix, "-q")
+    _check_filled(folder, base)
     output.mkdir(parents=True)
     git.run(folder, "format-patch", *options, "-o", str(output.resolve()), f"{base}..HEAD")
-    patches = sorted(output.glob("*.patch"))
-    commits = git.run(folder, "rev-list", f"{base}..HEAD").split()
-    if len(patches) != len(commits):
-        raise Failure(f"{folder}: a commit is empty: drop it with `git rebase -i upstream`")
-    return patches
+    return sorted(output.glob("*.patch"))
+
+
+def _check_filled(folder: Path, base: str) -> None:
+    subjects = git.run(folder, "log", "--reverse", "--format=%s", f"{base}..HEAD").splitlines()
+    for subject, before in zip(subjects, _before(folder, base), strict=True):
+        if not before:
+            raise Failure(
+                f"{folder.name}: commit {subject!r} is empty (upstream may have its change "
+                "already): drop it with `git rebase -i upstream`"
+            )

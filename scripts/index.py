@@ -209,13 +209,11 @@ def _warnings() -> Iterator[list[str]]:
 
 
 def _not_found(version: str, settings: Settings, notes: list[str]) -> str:
-    own = [settings.index_url, *settings.extra_index_urls, *settings.find_links]
-    asked = [redacted(place) for place in own if place]
-    where = ", ".join(asked) if settings.no_index or settings.index_url else "pip's default index"
-    if where != ", ".join(asked) and asked:
-        where += ", " + ", ".join(asked)
+    default = settings.index_url or "pip's default index"
+    indexes = [] if settings.no_index else [default, *settings.extra_index_urls]
+    asked = ", ".join(map(redacted, [*settings.find_links, *indexes]))
     why = f" ({'; '.join(map(redacted, notes))})" if notes else ""
-    return f"{PROJECT} {version}: no sdist found in {where or 'no place at all'}{why}"
+    return f"{PROJECT} {version}: no sdist found in {asked or 'no place at all'}{why}"
 
 
 def _reason(error: Exception) -> str:

@@ -114,6 +114,6 @@ def _check_lossless(built: build.Built, patches: Sequence[Path], output: Path) -
     for patch, second in zip(patches, again, strict=True):
         if patch.read_bytes() != second.read_bytes():
             raise Failure(
-                f"{patch.name}: git am reads its message otherwise: "
-                "no row of it may be `---` or start with `diff -` or `From `"
+                f"{patch.name}: git am reads its message otherwise: its subject may not have PATCH "
+                "in brackets, and no row may be `---` or start with `diff -` or `From `"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import re
@@ -85,7 +86,8 @@ def _files(content: bytes, name: str) -> Iterator[tuple[str, bool, bytes]]:
 
 def _members(content: bytes, name: str) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
     try:
-        with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
+        # Decompressed as a whole, since tarfile would not read on to gzip's own checksum.
+        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(content)), mode="r:") as archive:
             loaded = [(member, _data(archive, member)) for member in archive]
     except _BROKEN as error:
         raise Failure(f"{name}: refused: not a whole .tar.gz: {error}") from None

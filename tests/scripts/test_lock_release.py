@@ -1,0 +1,125 @@
+"""`lock`: a release is added or refreshed, or nothing is written."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from checkout import BODY, Checkout, archive, member, pkg_info, sdist
+
+from scripts import build
+
+
+def test_a_release_is_described_from_its_sdist(empty: Checkout) -> None:
+    result = empty.run("lock", "--release", "1.0.0")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == "locked 1.0.0: line 1.0.0, Python 3.10, 3.11\n"
+    release = empty.lock["1.0.0"]
+    content = (empty.sdists / release.sdist).read_bytes()
+    assert release.sha256 == hashlib.sha256(content).hexdigest()
+    # 3.9 is in the classifiers, but not allowed by Requires-Python.
+    assert release.pythons == ("3.10", "3.11")
+
+
+def test_the_line_is_the_newest_that_is_not_newer(checkout: Checkout) -> None:
+    checkout.publish("1.9.0")
+    checkout.publish("2.3.0")
+    for version in ("1.9.0", "2.3.0"):
+        assert checkout.run("lock", "--release", version).code == 0
+    assert checkout.lock["1.9.0"].line == "1.0.0"
+    assert checkout.lock["2.3.0"].line == "2.0.0"
+
+
+def test_a_line_can_be_named(checkout: Checkout) -> None:
+    checkout.publish("2.3.0")
+    assert checkout.run("lock", "--release", "2.3.0", "--line", "1.0.0").code == 0
+    assert checkout.lock["2.3.0"].line == "1.0.0"
+
+
+def test_locking_again_changes_nothing(checkout: Checkout) -> None:
+    before = checkout.snapshot()
+    for version in checkout.lock:
+        assert checkout.run("lock", "--release", version).code == 0
+    assert checkout.snapshot() == before
+
+
+def test_an_older_release_is_locked_with_offsets(checkout: Checkout) -> None:
+    patches = [path.read_bytes() for path in checkout.patches("1.0.0")]
+    checkout.publish("1.0.5", {"guardrails/run.py": "\n".join(["# odd"] * 3 + BODY) + "\n"})
+    assert checkout.run("lock", "--release", "1.0.5").code == 0
+    assert checkout.run("apply-patches").code == 0
+    assert checkout.run("check-patches").err == ""
+    assert [path.read_bytes() for path in checkout.patches("1.0.0")] == patches
+
+
+def test_a_newer_release_has_its_line_exported_anew(checkout: Checkout) -> None:
+    checkout.publish("1.2.0", {"guardrails/run.py": "\n".join(["# more"] * 9 + BODY) + "\n"})
+    result = checkout.run("lock", "--release", "1.2.0")
+    assert "exported anew, trees rebuilt: 1.0.0, 1.1.0, 1.2.0" in result.out
+    assert checkout.run("apply-patches").out.count("up to date") == 4
+    assert checkout.run("check-patches").err == ""
+
+
+def test_nothing_is_written_if_the_patches_do_not_apply(checkout: Checkout) -> None:
+    checkout.publish("2.1.0", {"guardrails/run.py": "pass\n"})
+    before = checkout.snapshot()
+    result = checkout.run("lock", "--release", "2.1.0")
+    assert result.code == 1
+    assert "does not apply to 2.1.0: guardrails/run.py: hunk 1 (line 7)" in result.err
+    after = {path: text for path, text in checkout.snapshot().items() if ".building" not in path}
+    assert after == before
+
+
+def test_an_sdist_that_changed_is_refused(checkout: Checkout) -> None:
+    checkout.publish("2.0.0", {"guardrails/evil.py": "boom\n"})
+    before = checkout.layout.lock.read_bytes()
+    result = checkout.run("lock", "--release", "2.0.0")
+    assert result.code == 1
+    assert "a release never changes" in result.err
+    assert checkout.layout.lock.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("version", "content", "complaint"),
+    [
+        ("1.0.1", None, "no sdist of 1.0.1 here"),
+        ("1.0rc1", None, "not a final release's version"),
+        ("0.1.0", sdist("0.1.0"), "no patch line is old enough for 0.1.0"),
+        ("1.0.1", sdist("1.0.1")[:50], "not a whole .tar.gz"),
+        ("1.0.1", archive(member("guardrails_ai-1.0.1/a", b"")), "no PKG-INFO"),
+        (
+            "1.0.1",
+            archive(member("guardrails_ai-1.0.1/PKG-INFO", pkg_info("9.9").encode())),
+            "it says that it is version 9.9",
+        ),
+        (
+            "1.0.1",
+            archive(member("guardrails_ai-1.0.1/PKG-INFO", b"Version: 1.0.1\n")),
+            "declares no Python version",
+        ),
+    ],
+)
+def test_what_cannot_be_locked_is_said(
+    empty: Checkout, version: str, content: bytes | None, complaint: str
+) -> None:
+    if content is not None:
+        (empty.sdists / f"guardrails_ai-{version}.tar.gz").write_bytes(content)
+    result = empty.run("lock", "--release", version)
+    assert result.code == 1
+    assert len(result.errors) == 1
+    assert complaint in result.err
+    assert not empty.layout.lock.exists()
+
+
+def test_a_line_that_is_not_there_is_refused(empty: Checkout) -> None:
+    assert "no such line" in empty.run("lock", "--release", "1.0.0", "--line", "0.9.0").err
+
+
+def test_an_interrupt_writes_nothing(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = checkout.snapshot()
+    monkeypatch.setattr(build, "_apply", interrupt)
+    assert checkout.run("lock", "--release", "2.0.0").code == 130
+    assert checkout.snapshot() == before
