@@ -35,8 +35,8 @@ def main(arguments: list[str]) -> int:
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        port = _port(arguments[0] if arguments else str(PORT))
         found = _found()
+        port = _port(arguments[0] if arguments else str(PORT))
         with _server(port) as server:
             _await_start(server, f"http://{HOST}:{port}")
             _tell(found, f"http://{HOST}:{port}")
