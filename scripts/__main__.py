@@ -2,7 +2,13 @@
 
 import sys
 
-from scripts.cli import main
-
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        from scripts.cli import main
+
+        code = main()
+    except KeyboardInterrupt:
+        # So early that nothing has begun yet: the imports alone take a tenth of a second.
+        print("error: interrupted", file=sys.stderr)
+        code = 130
+    sys.exit(code)

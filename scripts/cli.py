@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _failed([f"{error.filename or 'disk'}: {error.strerror or error}"])
     except KeyboardInterrupt:
-        _failed(["interrupted: what stood before is untouched"])
+        _failed(["interrupted: nothing is left half done"])
         return _INTERRUPTED
 
 

@@ -95,9 +95,11 @@ def _pythons(classifiers: list[str], requires: str) -> tuple[str, ...]:
 
     named = {match[1] for text in classifiers if (match := _CLASSIFIER.fullmatch(text))}
     allowed = SpecifierSet(requires)
-    # The newest patch version of a minor: `>=3.8.1` still means 3.8.
+    # `>=3.8.1` still means 3.8, and `<=3.13` still means 3.13.
     return tuple(
-        minor for minor in sorted(named, key=lock.order) if allowed.contains(f"{minor}.99")
+        minor
+        for minor in sorted(named, key=lock.order)
+        if any(allowed.contains(f"{minor}.{patch}") for patch in (0, 99))
     )
 
 

@@ -272,7 +272,7 @@ def test_ctrl_c_while_building_leaves_everything_as_it_was(
     monkeypatch.setattr(sdist, "unpack", interrupt)
     result = checkout.run("apply-patches", "--force")
     assert result.code == 130
-    assert result.errors == ["error: interrupted: what stood before is untouched"]
+    assert result.errors == ["error: interrupted: nothing is left half done"]
     assert checkout.snapshot() == before
 
 
@@ -317,7 +317,7 @@ def test_a_signal_stops_the_command_with_130(
     process.send_signal(stop)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert err == "error: interrupted: what stood before is untouched\n"
+    assert err == "error: interrupted: nothing is left half done\n"
     assert checkout.snapshot() == before
 
 

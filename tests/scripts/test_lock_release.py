@@ -7,7 +7,7 @@ import hashlib
 import pytest
 from checkout import BODY, Checkout, archive, member, pkg_info, sdist
 
-from scripts import build
+from scripts import build, lock_release
 
 
 def test_a_release_is_described_from_its_sdist(empty: Checkout) -> None:
@@ -19,6 +19,24 @@ def test_a_release_is_described_from_its_sdist(empty: Checkout) -> None:
     assert release.sha256 == hashlib.sha256(content).hexdigest()
     # 3.9 is in the classifiers, but not allowed by Requires-Python.
     assert release.pythons == ("3.10", "3.11")
+
+
+@pytest.mark.parametrize(
+    ("requires", "pythons"),
+    [
+        ("", ("3.9", "3.10")),
+        (">=3.9.1,<4.0", ("3.9", "3.10")),
+        ("<=3.9", ("3.9",)),
+        (">=3.10", ("3.10",)),
+        (">=3.11", ()),
+    ],
+)
+def test_pythons_are_the_classifiers_that_are_allowed(
+    requires: str, pythons: tuple[str, ...]
+) -> None:
+    named = ["Python :: 3", "Python :: 3.10", "Python :: 3.9", "Python :: 3 :: Only"]
+    classifiers = [f"Programming Language :: {name}" for name in named]
+    assert lock_release._pythons(classifiers, requires) == pythons
 
 
 def test_the_line_is_the_newest_that_is_not_newer(checkout: Checkout) -> None:

@@ -1,0 +1,122 @@
+"""The Makefile makes the environment once, and hands its variables on."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scripts.layout import ROOT
+
+TARGETS = [
+    *("apply-patches", "check-patches", "clean", "control", "demo", "help", "lint", "lock"),
+    *("refresh-patches", "requirements", "test", "types", "ui"),
+]
+
+# Stands in for Python: notes its arguments, and "makes" an environment that holds itself.
+PYTHON = """\
+#!/bin/sh
+echo "$@" >> {log}
+case "$1 $2" in
+    "-m venv") mkdir -p $3/bin && cp $0 $3/bin/python;;
+    "-m pip") test ! -e {root}/offline;;
+esac
+"""
+
+
+class Project:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.log = root / "log"
+        shutil.copy(ROOT / "Makefile", root)
+        (root / "requirements.txt").write_text("rich==1\n")
+        (root / "python").write_text(PYTHON.format(log=self.log, root=root))
+        (root / "python").chmod(0o755)
+
+    def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        self.log.write_text("")
+        command = ["make", "--no-print-directory", f"PYTHON={self.root}/python", *arguments]
+        return subprocess.run(
+            command, cwd=self.root, capture_output=True, text=True, check=False, env={"PATH": PATH}
+        )
+
+    @property
+    def calls(self) -> list[str]:
+        return [row for row in self.log.read_text().splitlines() if row.startswith("-m")]
+
+
+PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def test_help_is_the_default_and_lists_every_target(project: Project) -> None:
+    listed = re.findall(r"^  ([a-z-]+)  +\S", project.make().stdout, re.MULTILINE)
+    assert sorted(listed) == TARGETS
+    assert project.calls == []
+
+
+def test_the_environment_is_made_once_from_hashes(project: Project) -> None:
+    assert project.make("apply-patches").returncode == 0
+    assert project.calls == [
+        "-m venv .venv",
+        "-m pip install --quiet --require-hashes -r requirements.txt",
+        "-m scripts apply-patches",
+    ]
+    project.make("apply-patches")
+    assert project.calls == ["-m scripts apply-patches"]
+
+
+def test_it_is_made_again_only_if_the_requirements_are_others(project: Project) -> None:
+    project.make("apply-patches")
+    (project.root / "requirements.txt").touch()
+    project.make("apply-patches")
+    assert project.calls == ["-m scripts apply-patches"]
+    (project.root / "requirements.txt").write_text("rich==2\n")
+    project.make("apply-patches")
+    assert "-m venv .venv" in project.calls
+
+
+def test_a_failed_installation_is_tried_again(project: Project) -> None:
+    (project.root / "offline").touch()
+    assert project.make("apply-patches").returncode != 0
+    assert "-m scripts apply-patches" not in project.calls
+    (project.root / "offline").unlink()
+    assert project.make("apply-patches").returncode == 0
+    assert "-m venv .venv" in project.calls
+
+
+def test_a_python_that_is_too_old_is_said_in_one_line(project: Project) -> None:
+    (project.root / "python").write_text("#!/bin/sh\nexit 1\n")
+    result = project.make("apply-patches")
+    assert result.returncode != 0
+    assert result.stderr.startswith("error: Python 3.10 or newer is needed")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "call"),
+    [
+        (["apply-patches", "RELEASE=1.0.0"], "apply-patches --release 1.0.0"),
+        (["apply-patches", "FORCE=1"], "apply-patches --force"),
+        (["apply-patches", "FORCE=0"], "apply-patches"),
+        (["apply-patches", "SDISTS=a b"], "apply-patches --sdists a b"),
+        (["refresh-patches", "RELEASE=1.0.0"], "refresh-patches --release 1.0.0"),
+        (["check-patches"], "check-patches"),
+        (["lock", "RELEASE=1.0.0", "LINE=0.6.0"], "lock --release 1.0.0 --line 0.6.0"),
+    ],
+)
+def test_variables_are_handed_on(project: Project, arguments: list[str], call: str) -> None:
+    assert project.make(*arguments).returncode == 0
+    assert project.calls[-1] == f"-m scripts {call}"
+
+
+def test_a_release_to_lock_must_be_named(project: Project) -> None:
+    result = project.make("lock")
+    assert result.returncode != 0
+    assert "name the release: make lock RELEASE=" in result.stderr
