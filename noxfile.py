@@ -24,11 +24,12 @@ import nox
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))
 
+from demo import results, subjects  # noqa: E402
 from scripts import lock  # noqa: E402
 
 CI = bool(os.environ.get("CI"))
 RELEASES = lock.load()
-OURS = ("noxfile.py", "scripts", "tests")
+OURS = ("noxfile.py", "demo", "scripts", "tests")
 REGRESSION = "tests/regression"
 
 # The two ends of what each line of patches is tested on; the releases between are theirs.
@@ -268,6 +269,7 @@ def types(session: nox.Session) -> None:
     _install_tools(session)
     session.run("mypy", "scripts", "noxfile.py")
     session.run("mypy", "--config-file", f"{REGRESSION}/mypy.ini", REGRESSION)
+    session.run("mypy", "--config-file", "demo/mypy.ini", "demo")
 
 
 @nox.session(python=SCRIPTS_PYTHONS, default=False)
@@ -305,6 +307,61 @@ def _install_tools(session: nox.Session) -> None:
 
 
 # --- demo ----------------------------------------------------------------------------------
+
+# With MLflow 3, as pinned: 3.10 has MLflow 2 for 0.6.0, and 0.6.1 has no lxml for 3.13.
+DEMO_PYTHON = next((v for v in ("3.11", "3.12") if shutil.which(f"python{v}")), "3.11")
+DEMO_ENVIRONMENT = {
+    # A HOME of its own keeps usage metrics off, whatever the user's own says.
+    "HOME": str(ROOT / results.FOLDER),
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    # A trace is in the store when its root has ended, and not some time later.
+    "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",
+    "MLFLOW_TRACKING_URI": None,
+    "MLFLOW_USE_DEFAULT_TRACER_PROVIDER": None,
+    "GUARDRAILS_RUN_SYNC": None,
+}
+
+
+@nox.session(venv_backend="none", default=False)
+def demo(session: nox.Session) -> None:
+    """The report's scenario on released and on patched trees, their traces side by side."""
+    shutil.rmtree(results.FOLDER, ignore_errors=True)
+    results.FOLDER.mkdir(parents=True)
+    (results.FOLDER / ".guardrailsrc").write_text("enable_metrics=false\n", encoding="utf-8")
+    for subject in subjects.SUBJECTS:
+        session.notify(f"demo_subject({subject.slug})")
+    session.notify("demo_report")
+
+
+@nox.session(python=DEMO_PYTHON, default=False)
+@nox.parametrize("subject", [nox.param(each, id=each.slug) for each in subjects.SUBJECTS])
+def demo_subject(session: nox.Session, subject: subjects.Subject) -> None:
+    """One tree's part of the demo."""
+    fresh = ("--reinstall-package", "guardrails-ai") if subject.patched else ()
+    if subject.patched:
+        make_tree(session, subject.release)
+    install(session, *fresh, subject.requirement, "mlflow", "setuptools<81", "-c", subject.pins)
+    result, store = results.path(results.FOLDER, subject), f"sqlite:///{ROOT / results.STORE}"
+    log = result.with_suffix(".log")
+    session.log(f"playing the scenario; what it prints goes to {log}")
+    with log.open("w", encoding="utf-8") as output:
+        command = ("python", "-m", "demo.scenario", subject.slug, store, str(result))
+        session.run(*command, env=DEMO_ENVIRONMENT, stdout=output)
+
+
+@nox.session(venv_backend="none", default=False)
+def demo_report(session: nox.Session) -> None:
+    """The last demo's traces and table once more."""
+    session.run(sys.executable, "-m", "demo.report")
+
+
+@nox.session(python=DEMO_PYTHON, default=False)
+def ui(session: nox.Session) -> None:
+    """The demo's traces in MLflow's own pages; UI_PORT= chooses the port."""
+    install(session, "mlflow", "-c", subjects.SUBJECTS[-1].pins)
+    command = ("python", "-m", "demo.ui", *filter(None, [os.environ.get("UI_PORT")]))
+    session.run(*command, env=DEMO_ENVIRONMENT, interrupt_timeout=30, terminate_timeout=30)
 
 
 if __name__ == "__main__":

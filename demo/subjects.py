@@ -30,14 +30,14 @@ class Subject:
         return f"{'patched' if self.patched else 'published'}-{self.release}"
 
     @property
-    def requirements(self) -> tuple[str, ...]:
+    def requirement(self) -> str:
         """What to install, seen from the project's folder."""
-        source = (
-            f"./guardrails/{self.release}" if self.patched else f"guardrails-ai=={self.release}"
-        )
-        # 0.6.0 and 0.6.1 import pkg_resources, which setuptools 81 no longer has.
-        old = ("setuptools<81",) if self.release.startswith("0.6.") else ()
-        return (source, "mlflow>=3,<4", *old)
+        return f"./guardrails/{self.release}" if self.patched else f"guardrails-ai=={self.release}"
+
+    @property
+    def pins(self) -> str:
+        """The versions that the tests of the nearest release have, MLflow's among them."""
+        return f"requirements/{'0.6.0' if self.release.startswith('0.6.') else '0.11.0'}.txt"
 
 
 _REPORTED = Subject("0.6.0", note="the release of the report")
