@@ -73,9 +73,13 @@ def _refresh_line(
         if not patches:
             return f"{line}: no commits to export from guardrails/{newest}"
         if replace_line.same(layout.line(line), patches):
-            return f"{line}: unchanged ({len(patches)} patches)"
+            return f"{line}: unchanged ({_counted(patches)})"
         served = replace_line.replace_line(layout, locked, line, patches, sdists)
-    return f"{line}: {len(patches)} patches, trees rebuilt: {', '.join(served)}"
+    return f"{line}: {_counted(patches)}, trees rebuilt: {', '.join(served)}"
+
+
+def _counted(patches: Sequence[Path]) -> str:
+    return "1 patch" if len(patches) == 1 else f"{len(patches)} patches"
 
 
 def _exportable(layout: Layout, release: Release) -> str:

@@ -32,6 +32,15 @@ def test_a_tree_is_the_sdist_with_one_commit_a_patch_on_top(checkout: Checkout) 
     assert "context(10)" in (checkout.tree("2.0.0") / "guardrails" / "run.py").read_text()
 
 
+def test_a_commits_dates_are_its_patchs(checkout: Checkout) -> None:
+    """The time at which somebody exports or builds is in no commit."""
+    rows = checkout.git("2.0.0", "log", "--reverse", "--format=%aD|%cD", "upstream..").splitlines()
+    for row, patch in zip(rows, checkout.patches("2.0.0"), strict=True):
+        authored, committed = row.split("|")
+        assert f"\nDate: {authored}\n" in patch.read_text()
+        assert committed == authored
+
+
 def test_the_tree_is_the_one_that_the_lock_says(checkout: Checkout) -> None:
     for version, release in checkout.lock.items():
         assert checkout.git(version, "rev-parse", "HEAD^{tree}").strip() == release.tree
