@@ -16,7 +16,7 @@ def run_in_executor(func: Callable[..., Any], *args: Any) -> "asyncio.Future[Any
     """guardrails' executor, imported late: where it is missing, tests fail and are not broken."""
     from guardrails.utils.context_executor import run_in_executor
 
-    return run_in_executor(func, *args)
+    return run_in_executor(asyncio.get_running_loop(), func, *args)
 
 
 def new_loop(kind: str) -> asyncio.AbstractEventLoop:

@@ -140,11 +140,6 @@ def test_each_of_many_concurrent_calls_has_its_own_values(loop: str) -> None:
     run(loop, main)
 
 
-def test_without_a_running_loop_it_refuses() -> None:
-    with pytest.raises(RuntimeError, match="loop"):
-        run_in_executor(_thread_name)
-
-
 def test_a_process_pool_works_without_the_context_and_with_one_warning() -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
