@@ -83,7 +83,7 @@ def _bring(
     count = len(series.names(layout.line(locked[version].line)))
     if look.state is State.CURRENT and not options.force:
         return Outcome(version, count, "up to date")
-    if look.state is State.TOUCHED and not options.force:
+    if look.detail and not options.force:
         return Outcome(version, failure=_touched(layout, version, look))
     try:
         _replace(layout, locked, version, options)

@@ -130,6 +130,7 @@ def _lock_in(
         newest = lock.newest(locked.values(), release.line) == version
         if newest and not replace_line.same(line, exported):
             # A line is kept exact for its newest release; the older ones may have offsets.
+            replace_line.check_untouched(place, [release])
             served = replace_line.replace_line(place, locked, release.line, exported, sdists)
             return f"; its patches were exported anew, trees rebuilt: {', '.join(served)}"
     files.write_atomic(place.lock, lock.updated(place.lock, {version: locked[version]}))

@@ -89,7 +89,7 @@ def _exportable(layout: Layout, release: Release) -> str:
     if not found.base:
         detail = found.detail or "is not there"
         raise Failure(f"{shown}: {detail}: `make apply-patches RELEASE={release.version}` makes it")
-    if found.state is State.TOUCHED and "commits" not in found.detail:
+    if found.state is State.TOUCHED:
         raise Failure(f"{shown}: {found.detail}: commit or finish it first, then refresh")
     _check_commits(tree, shown, found.base)
     return found.base

@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from scripts import build, fetch, files, lock, series, trees
 from scripts.errors import Failure
 from scripts.layout import Layout
 from scripts.lock import Release
-from scripts.trees import State
 
 
 def same(line: Path, patches: Sequence[Path]) -> bool:
@@ -49,7 +48,7 @@ def replace_line(
     """
     newest = lock.newest(locked.values(), line)
     served = [release for release in locked.values() if release.line == line]
-    _check_untouched(layout, served, newest)
+    check_untouched(layout, [release for release in served if release.version != newest])
     with tempfile.TemporaryDirectory(prefix=".exporting-", dir=layout.trees) as scratch:
         folder = _new_line(layout.line(line), patches, Path(scratch) / line)
         built: dict[str, build.Built] = {}
@@ -65,6 +64,18 @@ def replace_line(
             for tree in built.values():
                 files.remove(tree.folder)
     return list(built)
+
+
+def check_untouched(layout: Layout, releases: Iterable[Release]) -> None:
+    """Refuse to go on if a tree that would be replaced has edits or commits of its own.
+
+    Raises:
+        Failure: Names the tree and what was found there.
+    """
+    for release in releases:
+        tree = layout.tree(release.version)
+        if detail := trees.inspect(tree).detail:
+            raise Failure(f"{layout.shown(tree)}: {detail}: it would be rebuilt: undo that first")
 
 
 def _new_line(old: Path, patches: Sequence[Path], new: Path) -> Path:
@@ -98,14 +109,6 @@ def _swap_in(
     new_lock.write_bytes(lock.updated(layout.lock, changed))
     moves = [(tree.folder, layout.tree(version)) for version, tree in built.items()]
     files.swap_in([(folder, layout.line(folder.name)), (new_lock, layout.lock), *moves])
-
-
-def _check_untouched(layout: Layout, served: Sequence[Release], newest: str) -> None:
-    for release in served:
-        found = trees.inspect(layout.tree(release.version))
-        if release.version != newest and found.state is State.TOUCHED:
-            tree = layout.shown(layout.tree(release.version))
-            raise Failure(f"{tree}: {found.detail}: it would be rebuilt: undo that first")
 
 
 def _check_lossless(built: build.Built, patches: Sequence[Path], output: Path) -> None:

@@ -22,7 +22,8 @@ class State(enum.Enum):
     ABSENT = "absent"
     CURRENT = "up to date"
     STALE = "made from another lock or series"
-    TOUCHED = "touched"
+    AHEAD = "has commits of its own"
+    TOUCHED = "edited, damaged or not ours"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Finding:
 
     Attributes:
         state: What stands there.
-        detail: For a touched tree, one text that says what was found.
+        detail: What was found, if the tree may not be replaced; else empty.
         base: The commit of the sdist as published, if the tree is one of ours.
     """
 
@@ -69,9 +70,11 @@ def inspect(folder: Path, expected: str = "") -> Finding:
     if not noted or status is None or status.returncode:
         return Finding(State.TOUCHED, "is no tree of ours, or its .git is damaged")
     was, base, head = noted
-    detail = _edits(folder, head, status.stdout.decode("utf-8", "replace").split("\0"))
-    if detail:
+    rows = status.stdout.decode("utf-8", "replace").split("\0")
+    if detail := _unfinished(folder) or _edited(rows):
         return Finding(State.TOUCHED, detail, base)
+    if f"# branch.oid {head}" not in rows:
+        return Finding(State.AHEAD, "has commits that the series does not", base)
     return Finding(State.CURRENT if was == expected else State.STALE, base=base)
 
 
@@ -98,32 +101,22 @@ def _noted(folder: Path) -> tuple[str, str, str] | None:
     return was, base, head
 
 
-def _edits(folder: Path, head: str, rows: list[str]) -> str:
-    branch = {row.split()[1]: row.split()[2] for row in rows if row.startswith("# branch.")}
-    changed = [row.split(" ", 8)[-1] if row[0] != "?" else row[2:] for row in rows if _change(row)]
-    if unfinished := in_progress(folder):
-        return f"is in the middle of a git {unfinished}"
-    if changed:
-        more = f" and {len(changed) - _SHOWN_FILES} more" if len(changed) > _SHOWN_FILES else ""
-        return f"has edited files: {', '.join(changed[:_SHOWN_FILES])}{more}"
-    if branch.get("branch.oid") != head:
-        return "has commits that the series does not"
-    if branch.get("branch.head") != "context":
-        return "is not on its branch context"
-    return ""
+def _edited(rows: list[str]) -> str:
+    changes = [row for row in rows if row and not row.startswith("#")]
+    files = [row[2:] if row[0] == "?" else row.split(" ", 8)[-1] for row in changes]
+    if files:
+        more = f" and {len(files) - _SHOWN_FILES} more" if len(files) > _SHOWN_FILES else ""
+        return f"has edited files: {', '.join(files[:_SHOWN_FILES])}{more}"
+    return "" if "# branch.head context" in rows else "is not on its branch context"
 
 
-def _change(row: str) -> bool:
-    return bool(row) and not row.startswith("#")
-
-
-def in_progress(folder: Path) -> str:
-    """Which git operation a tree is in the middle of, if any."""
+def _unfinished(folder: Path) -> str:
     marks = {
-        "am or rebase": "rebase-apply",
-        "rebase": "rebase-merge",
-        "merge": "MERGE_HEAD",
-        "cherry-pick": "CHERRY_PICK_HEAD",
-        "revert": "REVERT_HEAD",
+        "rebase-apply": "am or rebase",
+        "rebase-merge": "rebase",
+        "MERGE_HEAD": "merge",
+        "CHERRY_PICK_HEAD": "cherry-pick",
+        "REVERT_HEAD": "revert",
     }
-    return next((name for name, mark in marks.items() if (folder / ".git" / mark).exists()), "")
+    found = [name for mark, name in marks.items() if (folder / ".git" / mark).exists()]
+    return f"is in the middle of a git {found[0]}" if found else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,14 @@ def test_an_interrupt_anywhere_undoes_all_moves(
     with pytest.raises(KeyboardInterrupt):
         files.swap_in(moves)
     assert contents(tmp_path) == before
+
+
+def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+    with files.exclusive(tmp_path), (tmp_path / ".lock").open("w") as other:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with (tmp_path / ".lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_recovery_prefers_the_new_place_if_it_is_there(tmp_path: Path) -> None:

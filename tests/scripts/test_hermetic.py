@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from checkout import Checkout, make
+from checkout import Checkout, git, make
 
 HOSTILE = """\
 [am]
@@ -115,9 +115,24 @@ def test_two_places_give_the_same_bases(checkout: Checkout, tmp_path: Path) -> N
         assert mine == others
 
 
-def test_a_damaged_tree_is_not_taken_for_the_repository_around_it(checkout: Checkout) -> None:
-    from checkout import git
+def test_attributes_in_an_sdist_change_nothing_that_is_committed(empty: Checkout) -> None:
+    text = "a\r\nb\n"
+    empty.publish("1.0.0", {".gitattributes": "* text eol=lf\n", "mixed.txt": text})
+    empty.run("lock", "--release", "1.0.0")
+    assert empty.run("apply-patches", "--allow-empty").code == 0
+    assert (empty.tree("1.0.0") / "mixed.txt").read_bytes() == text.encode()
+    size = empty.git("1.0.0", "cat-file", "-s", "HEAD:mixed.txt")
+    assert int(size) == len(text)
 
+
+def test_ignore_files_in_an_sdist_leave_nothing_out(empty: Checkout) -> None:
+    empty.publish("1.0.0", {".gitignore": "*.txt\n", "notes.txt": "x\n"})
+    empty.run("lock", "--release", "1.0.0")
+    assert empty.run("apply-patches", "--allow-empty").code == 0
+    assert "notes.txt" in empty.git("1.0.0", "ls-files").split()
+
+
+def test_a_damaged_tree_is_not_taken_for_the_repository_around_it(checkout: Checkout) -> None:
     git(checkout.root, "init", "-q")
     (checkout.tree("2.0.0") / ".git" / "HEAD").unlink()
     result = checkout.run("apply-patches")

@@ -78,6 +78,30 @@ def test_a_newer_release_has_its_line_exported_anew(checkout: Checkout) -> None:
     assert checkout.run("check-patches").err == ""
 
 
+def rewrap(checkout: Checkout) -> None:
+    """Edit a patch by hand, so that an export of its tree is another."""
+    patch = checkout.patches("2.0.0")[0]
+    patch.write_text(patch.read_text().replace("@@ -7,7 +7,7 @@", "@@ -7,7 +7,7 @@ by hand"))
+
+
+def test_a_patch_that_was_edited_by_hand_is_brought_in_order(checkout: Checkout) -> None:
+    before = checkout.snapshot()
+    rewrap(checkout)
+    result = checkout.run("lock", "--release", "2.0.0")
+    assert "exported anew, trees rebuilt: 2.0.0" in result.out
+    assert checkout.snapshot() == before
+
+
+def test_a_tree_with_commits_of_its_own_is_not_replaced(checkout: Checkout) -> None:
+    checkout.edit("2.0.0", "guardrails/call.py", "1", "2")
+    checkout.commit("2.0.0", "Return two")
+    rewrap(checkout)
+    before = checkout.snapshot()
+    result = checkout.run("lock", "--release", "2.0.0")
+    assert "guardrails/2.0.0: has commits that the series does not" in result.err
+    assert checkout.snapshot() == before
+
+
 def test_nothing_is_written_if_the_patches_do_not_apply(checkout: Checkout) -> None:
     checkout.publish("2.1.0", {"guardrails/run.py": "pass\n"})
     before = checkout.snapshot()

@@ -139,6 +139,7 @@ def start_elsewhere(tree: Path) -> None:
 
 REFUSED = {
     "edited": (lambda t: (t / "x").touch(), "has edited files: x: commit or finish it first"),
+    "edited, with a telling name": (lambda t: (t / "commits").touch(), "edited files: commits"),
     "merged": (merge, "has a merge commit"),
     "rebasing": (lambda t: (t / ".git" / "rebase-merge").mkdir(), "in the middle of a git rebase"),
     "detached": (lambda t: git(t, "switch", "-q", "--detach"), "not on its branch context"),
@@ -191,7 +192,7 @@ def test_without_trees_there_is_nothing_to_export(checkout: Checkout) -> None:
         "[tag][other] Keep two",
         "Grüße an Ödön — 日本語",
         "Fix: a colon, `ticks` and $dollars",
-        "x" * 120,
+        "x " * 50 + "x",
     ],
 )
 def test_any_subject_survives_the_round_trip(checkout: Checkout, subject: str) -> None:
@@ -199,6 +200,8 @@ def test_any_subject_survives_the_round_trip(checkout: Checkout, subject: str) -
     checkout.commit("2.0.0", subject, f"Größe.\n\n{REASON}\n{TRAILERS}")
     assert checkout.run("refresh-patches", "--release", "2.0.0").code == 0
     assert checkout.git("2.0.0", "log", "-1", "--format=%s").strip() == subject
+    # Long subjects are folded, but none is encoded: a patch is for reading.
+    assert f"Subject: [PATCH] {subject}"[:70] in checkout.patches("2.0.0")[2].read_text()
     assert (checkout.tree("2.0.0") / "no newline at the end.txt").read_text() == "é"
     assert "unchanged (3 patches)" in checkout.run("refresh-patches").out
 
