@@ -72,11 +72,13 @@ def test_an_interrupt_anywhere_undoes_all_moves(
 
 
 def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
-    with files.exclusive(tmp_path), (tmp_path / ".lock").open("w") as other:
-        with pytest.raises(BlockingIOError):
+    def attempt() -> None:
+        with (tmp_path / ".lock").open("w") as other:
             fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    with (tmp_path / ".lock").open("w") as other:
-        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    with files.exclusive(tmp_path), pytest.raises(BlockingIOError):
+        attempt()
+    attempt()
 
 
 def test_recovery_prefers_the_new_place_if_it_is_there(tmp_path: Path) -> None:
