@@ -92,12 +92,12 @@ def row(result: Result) -> list[Text]:
 
 def caption(found: Sequence[Result]) -> Text:
     """What the closing table counts."""
-    calls = " and ".join(f"one {call.kind}" for call in found[0].calls)
+    calls = " and ".join(call.kind for call in found[0].calls)
     versions = ", ".join(sorted({f"Python {r.versions['python']}" for r in found}))
     mlflow = ", ".join(sorted({f"MLflow {r.versions['mlflow']}" for r in found}))
     return Text(
-        f"{calls[0].upper()}{calls[1:]} call each; {versions}; {mlflow}. A call should make one trace. An orphan is a "
-        "root span that is not the caller's own. Lost: looks for a variable that did not find "
+        f"{calls} called once each; {versions}; {mlflow}. A call should make one trace. An orphan "
+        "is a root span that is not the caller's own. Lost: looks for a variable that did not find "
         "what was set, of all looks by the LLM callable, the two validators and the on_fail "
         "handler. Left behind: the caller's variables that hold the call's API key afterwards.\n",
         style="dim",
