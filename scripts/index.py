@@ -149,8 +149,7 @@ def _fetched(link: Link, scratch: Path, client: PyPIClient, reporter: report.Rep
 
 def _finders(settings: Settings, client: PyPIClient) -> Iterator[PackageFinder]:
     for place in settings.find_links:
-        if "://" in place or Path(place).expanduser().exists():
-            yield _finder(client, find_links=[_url(place)])
+        yield _finder(client, find_links=[_url(place)])
     if settings.no_index:
         return
     # Without an index URL the library takes its default one.
@@ -167,6 +166,7 @@ def _finder(client: PyPIClient, **places: list[str]) -> PackageFinder:
 
 
 def _url(place: str) -> str:
+    # As a URL, a folder that is missing is passed over; as a path, the library refuses it.
     return place if "://" in place else Path(place).expanduser().resolve().as_uri()
 
 
