@@ -359,6 +359,8 @@ def demo_report(session: nox.Session) -> None:
 @nox.session(python=DEMO_PYTHON, default=False)
 def ui(session: nox.Session) -> None:
     """The demo's traces in MLflow's own pages; UI_PORT= chooses the port."""
+    if not results.STORE.exists():
+        session.error("there are no traces to show yet: run `make demo` first")
     install(session, "mlflow", "-c", subjects.SUBJECTS[-1].pins)
     command = ("python", "-m", "demo.ui", *filter(None, [os.environ.get("UI_PORT")]))
     session.run(*command, env=DEMO_ENVIRONMENT, interrupt_timeout=30, terminate_timeout=30)
