@@ -1,5 +1,6 @@
 """Holds every test to its mark, and the package under test to being the installed one."""
 
+import os
 import shutil
 import socket
 import sysconfig
@@ -68,11 +69,15 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def store() -> None:
-    """MLflow's store: one SQLite file for the session."""
+def store() -> Iterator[None]:
+    """MLflow's store: one SQLite file for the session, and a folder that it makes beside us."""
     import mlflow
 
+    before = Path.cwd()
+    os.chdir(HOME)
     mlflow.set_tracking_uri(f"sqlite:///{HOME}/mlflow.db")
+    yield
+    os.chdir(before)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -57,27 +57,28 @@ def test_an_async_guards_validator_sees_the_callers_variables() -> None:
 
 
 @pytest.mark.parametrize("backend", ["mlflow", "mlflow-shared"])
-def test_a_validators_active_span_is_its_validation(backend: str) -> None:
+def test_a_validators_active_span_is_its_validation_in_the_callers_trace(backend: str) -> None:
     if backend == "mlflow-shared" and not SHARES_PROVIDER:
         pytest.skip("this MLflow has no provider that OpenTelemetry shares")
     with BACKENDS[backend]() as tracing:
-        assert _active_span(tracing) == span_of("first")
+        assert _active_span_and_traces(tracing) == (span_of("first"), 1)
 
 
 def test_opentelemetrys_threading_instrumentation_does_not_get_in_the_way() -> None:
     ThreadingInstrumentor().instrument()
     try:
         with BACKENDS["mlflow"]() as tracing:
-            assert _active_span(tracing) == span_of("first")
+            assert _active_span_and_traces(tracing) == (span_of("first"), 1)
     finally:
         ThreadingInstrumentor().uninstrument()
 
 
-def _active_span(tracing: Tracing) -> Any:
+def _active_span_and_traces(tracing: Tracing) -> tuple[Any, int]:
+    """What is active in the first validator, and how many traces there are at the end."""
     stage = Stage(tracing)
     play(Scenario("AsyncGuard", "validate", "running", "validate", "mlflow"), stage)
     (sight,) = sights_of(stage, "first")
-    return sight.span
+    return sight.span, len({span.trace for span in tracing.finished()})
 
 
 def test_the_next_request_in_a_pool_thread_finds_nothing_of_the_last_one() -> None:
