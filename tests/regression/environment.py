@@ -31,10 +31,12 @@ UNWANTED = (
 def prepare() -> Path:
     """Sets the environment up; returns the folder that serves as HOME."""
     home = Path(tempfile.mkdtemp(prefix="regression-"))
+    # guardrails keeps a log of all calls among the temporary files: one a process, then.
+    tempfile.tempdir = str(home)
     (home / ".guardrailsrc").write_text(RC, encoding="utf-8")
     for name in UNWANTED:
         os.environ.pop(name, None)
     # Every Guard of 0.11.0 makes two HTTP clients, and each would read all of the machine's
     # certificates: 80 ms a Guard. No test connects to anything.
-    os.environ.update(SETTINGS, HOME=str(home), SSL_CERT_DIR=str(home))
+    os.environ.update(SETTINGS, HOME=str(home), TMPDIR=str(home), SSL_CERT_DIR=str(home))
     return home

@@ -207,7 +207,8 @@ def test_looking_something_up_does_not_depend_on_how_many_variables_there_are() 
 
 def _fill(count: int) -> None:
     for n in range(count):
-        ContextVar(f"the caller's {n}").set(n)
+        variable: ContextVar[int] = ContextVar(f"the caller's {n}")
+        variable.set(n)
 
 
 def _work(look_up: Any) -> list[str]:
