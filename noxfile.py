@@ -149,7 +149,7 @@ def pytest(
 ) -> None:
     """Runs the regression tests from a folder that has no `guardrails/` in it."""
     session.chdir(ROOT / REGRESSION)
-    options = ("--release", release, *arguments, *session.posargs)
+    options = ("--numprocesses", "2", "--release", release, *arguments, *session.posargs)
     session.run("python", "-m", "pytest", *options, success_codes=list(codes))
     session.chdir(ROOT)
 
@@ -183,12 +183,20 @@ class Ledger:
     passed: Counter[str]
     wrong: tuple[str, ...]
 
+    @property
+    def tests(self) -> int:
+        """How many tests were weighed."""
+        return sum(self.failed.values()) + sum(self.passed.values()) + len(self.wrong)
+
     @classmethod
-    def read(cls, path: Path) -> Ledger:
-        """Reads what the tests wrote; a run that broke off wrote nothing."""
-        data = json.loads(path.read_text(encoding="utf-8"))
-        counts = Counter(data["failed"]), Counter(data["passed"])
-        return cls(data["applied"], *counts, tuple(data["wrong"]))
+    def read(cls, applied: int, folder: Path) -> Ledger:
+        """Adds up what the processes that ran the tests wrote."""
+        written = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")]
+        failed, passed = (
+            sum((Counter(each[name]) for each in written), Counter())
+            for name in ("failed", "passed")
+        )
+        return cls(applied, failed, passed, tuple(w for each in written for w in each["wrong"]))
 
 
 @nox.session(python=CONTROL_PYTHON, default=False)
@@ -199,6 +207,8 @@ def control(session: nox.Session, release: str) -> None:
     install_release(session, release)
     ledgers = [_run_with(session, release, applied, commits) for applied in range(len(commits))]
     _print_control(release, commits, ledgers)
+    if len({ledger.tests for ledger in ledgers}) != 1:
+        session.error("not every run came to its end: the numbers of tests differ")
     wrong = [f"{ledger.applied} applied: {fault}" for ledger in ledgers for fault in ledger.wrong]
     if wrong:
         session.error("the control is broken:\n  " + "\n  ".join(wrong))
@@ -219,13 +229,14 @@ def _run_with(
     commit, subject = commits[applied]
     session.log(f"guardrails-ai {release} with {applied} patches, up to: {subject}")
     scratch = Path(session.create_tmp()).resolve()
-    tree, ledger = scratch / "tree", scratch / f"applied-{applied}.json"
+    tree, ledgers = scratch / "tree", scratch / f"applied-{applied}"
     _clone(ROOT / "guardrails" / release, commit, tree)
-    ledger.unlink(missing_ok=True)
+    shutil.rmtree(ledgers, ignore_errors=True)
+    ledgers.mkdir(parents=True)
     install_tree(session, tree)
-    options = (f"--applied={applied}", f"--ledger={ledger}", "-q", "--no-summary", "--tb=no")
+    options = (f"--applied={applied}", f"--ledgers={ledgers}", "-q", "--no-summary", "--tb=no")
     pytest(session, release, *options, codes=(0, 1))
-    return Ledger.read(ledger)
+    return Ledger.read(applied, ledgers)
 
 
 def _clone(origin: Path, commit: str, tree: Path) -> None:

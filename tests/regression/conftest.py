@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("regression")
     group.addoption("--release", help="the release of guardrails-ai that must be installed")
     group.addoption("--applied", type=int, help="how many patches the tree under test has")
-    group.addoption("--ledger", type=Path, help="where the control writes its counts")
+    group.addoption("--ledgers", type=Path, help="the folder that the control's counts go to")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -58,10 +58,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Iterator[None]:
         control.weigh(item, outcome.get_result())
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    control, ledger = config.stash[CONTROL], config.getoption("--ledger")
-    if control is not None and ledger is not None:
-        control.write(ledger)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Writes the counts, in each process that ran tests."""
+    control, ledgers = session.config.stash[CONTROL], session.config.getoption("--ledgers")
+    if control is not None and ledgers is not None:
+        control.write(ledgers / f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}.json")
 
 
 def pytest_unconfigure() -> None:
