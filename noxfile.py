@@ -90,7 +90,10 @@ def prepare_environment() -> None:
 def report_missing(cells: Iterable[Cell]) -> None:
     """Says at the very end which cells were not tested, since nox skips them quietly."""
     missing = [cell for cell in cells if shutil.which(f"python{cell.python}") is None]
-    if missing and not {"-l", "--list", "--list-sessions"} & set(sys.argv):
+    listing = {"-l", "--list", "--list-sessions"} & set(sys.argv)
+    chosen = {"-s", "-e", "--session", "--sessions"} & set(sys.argv)
+    wanted = not chosen or any(argument.startswith("tests") for argument in sys.argv)
+    if missing and wanted and not listing:
         names = ", ".join(cell.id for cell in missing)
         atexit.register(print, f"\n!!! NOT TESTED, no interpreter: {names}\n", file=sys.stderr)
 
