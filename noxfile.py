@@ -288,14 +288,15 @@ def types(session: nox.Session) -> None:
     session.run("mypy", "--config-file", "demo/mypy.ini", "demo")
 
 
-@nox.session(python=SCRIPTS_PYTHONS, default=False)
+# The tooling asks pip for its index, and uv leaves pip out unless it is told otherwise.
+@nox.session(python=SCRIPTS_PYTHONS, venv_params=["--seed"], default=False)
 def scripts(session: nox.Session) -> None:
     """The tooling's own tests, on the oldest Python and the newest."""
     _install_tools(session)
     session.run("python", "-m", "pytest", *session.posargs)
 
 
-@nox.session(default=False)
+@nox.session(venv_params=["--seed"], default=False)
 def check(session: nox.Session) -> None:
     """The patch set: its style, and that every tree can be made from it and back."""
     _install_tools(session)
