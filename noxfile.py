@@ -285,6 +285,7 @@ def types(session: nox.Session) -> None:
     # From where no folder is called guardrails, which mypy would take for the package.
     session.chdir(ROOT / "tests")
     session.run("mypy", "--config-file", "regression/mypy.ini", "-p", "regression")
+    session.chdir(ROOT)
     session.run("mypy", "--config-file", "demo/mypy.ini", "demo")
 
 
