@@ -15,6 +15,8 @@ from scripts.layout import Layout
 from scripts.lock import Release
 
 _NO_TREE = "0" * 40
+# Some releases declare 3.14, but what they depend on refuses it.
+_NEWEST_PYTHON = "3.13"
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
 
 
@@ -39,8 +41,7 @@ def lock_release(
     if not lock.valid_version(version):
         raise Failure(f"{version!r} is not a final release's version, such as 0.11.0")
     line = line or _line(place, version)
-    if not place.line(line).is_dir():
-        raise Failure(f"patches/{line}: no such line: make the folder and its series first")
+    _check_line(place, line, version)
     locked = lock.load(place.lock) if place.lock.exists() else {}
     name, content = _from_folder(version, sdists) if sdists else _from_index(version)
     release = _described(version, name, content, line)
@@ -50,6 +51,15 @@ def lock_release(
         exported = _lock_in(place, {**locked, version: release}, release, content, sdists)
     pythons = ", ".join(release.pythons)
     return f"locked {version}: line {line}, Python {pythons}{exported}"
+
+
+def _check_line(place: Layout, line: str, version: str) -> None:
+    if not place.line(line).is_dir():
+        raise Failure(f"patches/{line}: no such line: make the folder and its series first")
+    if lock.order(line) > lock.order(version):
+        raise Failure(
+            f"{version}: line {line} starts later: a line is named for its oldest release"
+        )
 
 
 def _line(place: Layout, version: str) -> str:
@@ -99,7 +109,8 @@ def _pythons(classifiers: list[str], requires: str) -> tuple[str, ...]:
     return tuple(
         minor
         for minor in sorted(named, key=lock.order)
-        if any(allowed.contains(f"{minor}.{patch}") for patch in (0, 99))
+        if lock.order(minor) <= lock.order(_NEWEST_PYTHON)
+        and any(allowed.contains(f"{minor}.{patch}") for patch in (0, 99))
     )
 
 

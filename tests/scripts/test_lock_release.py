@@ -39,6 +39,11 @@ def test_pythons_are_the_classifiers_that_are_allowed(
     assert lock_release._pythons(classifiers, requires) == pythons
 
 
+def test_pythons_on_which_nothing_installs_are_left_out() -> None:
+    classifiers = [f"Programming Language :: Python :: 3.{minor}" for minor in (13, 14)]
+    assert lock_release._pythons(classifiers, "") == ("3.13",)
+
+
 def test_the_line_is_the_newest_that_is_not_newer(checkout: Checkout) -> None:
     checkout.publish("1.9.0")
     checkout.publish("2.3.0")
@@ -155,6 +160,10 @@ def test_what_cannot_be_locked_is_said(
 
 def test_a_line_that_is_not_there_is_refused(empty: Checkout) -> None:
     assert "no such line" in empty.run("lock", "--release", "1.0.0", "--line", "0.9.0").err
+
+
+def test_a_line_that_starts_later_is_refused(checkout: Checkout) -> None:
+    assert "starts later" in checkout.run("lock", "--release", "0.9.0", "--line", "1.0.0").err
 
 
 def test_an_interrupt_writes_nothing(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
