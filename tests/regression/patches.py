@@ -17,6 +17,14 @@ class Patch(IntEnum):
     VALIDATORS = 2
     GUARD = 3
     MLFLOW = 4
+    STREAMS = 5
+    MLFLOW_STREAMS = 6
+    INSTRUMENTOR = 7
+    ATTRIBUTES = 8
+    LOOPS = 9
+    CHUNKS = 10
+    LOG_SCOPE = 11
+    HUB_TELEMETRY = 12
 
 
 def repaired_by(patch: Patch) -> pytest.MarkDecorator:
