@@ -44,10 +44,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         pytest.exit(f"guardrails-ai {found} is installed, {wanted} is to be tested", 3)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     unmarked = [item.nodeid for item in items if patch_of(item) is None]
     if unmarked:
         raise pytest.UsageError("without one repaired_by mark: " + ", ".join(unmarked))
+    control = config.stash[CONTROL]
+    if control is not None:
+        spared = [item for item in items if not control.wants(item)]
+        items[:] = [item for item in items if control.wants(item)]
+        config.hook.pytest_deselected(items=spared)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -33,6 +33,13 @@ class Control:
     passed: Counter[int] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
+    def wants(self, item: pytest.Item) -> bool:
+        """Whether a test tells something here: all do without patches, then those at the edge.
+
+        The last patch that is there must repair its tests, the next one must still be missed.
+        """
+        return self.applied == 0 or patch_of(item) in (self.applied, self.applied + 1)
+
     def weigh(self, item: pytest.Item, report: pytest.TestReport) -> None:
         """Turns a failure that must be into an expected one, and its absence into a failure.
 
