@@ -32,8 +32,10 @@ RELEASES = lock.load()
 OURS = ("noxfile.py", "demo", "scripts", "tests")
 REGRESSION = "tests/regression"
 
-# The two ends of what each line of patches is tested on; the releases between are theirs.
-TESTED = ("0.6.0", "0.11.0")
+# The newest release of every minor version, the release of the report, and upstream's own fix.
+TESTED = ("0.6.0", "0.6.1", "0.6.8", "0.7.3", "0.8.2", "0.9.3", "0.10.2", "0.11.0")
+# These on every Python that they declare, the others on one.
+ENDS = ("0.6.0", "0.11.0")
 # Both releases run on it, with the newest MLflow.
 CONTROL_PYTHON = "3.11"
 SCRIPTS_PYTHONS = ("3.10", "3.13")
@@ -63,7 +65,17 @@ class Cell:
         return f"{self.release}-py{self.python}"
 
 
-CELLS = tuple(Cell(release, python) for release in TESTED for python in RELEASES[release].pythons)
+def cells(releases: Iterable[str]) -> tuple[Cell, ...]:
+    """The cells of some releases: all Pythons for the two ends, else the control's."""
+    return tuple(
+        Cell(release, python)
+        for release in releases
+        for python in (RELEASES[release].pythons if release in ENDS else (CONTROL_PYTHON,))
+    )
+
+
+CELLS = cells(TESTED)
+REST = cells(release for release in RELEASES if release not in TESTED)
 
 
 # --- environment ---------------------------------------------------------------------------
@@ -139,7 +151,12 @@ def make_tree(session: nox.Session, release: str) -> Path:
 
 def install_release(session: nox.Session, release: str) -> None:
     """Installs what a release is tested with: everything but guardrails-ai itself, pinned."""
-    install(session, "--no-deps", "-r", f"requirements/{release}.txt")
+    install(session, "--no-deps", "-r", f"requirements/{pinned(release)}.txt")
+
+
+def pinned(release: str) -> str:
+    """The release whose pins serve a release: itself, or the next one that is tested."""
+    return next(other for other in TESTED if lock.order(other) >= lock.order(release))
 
 
 def install_tree(session: nox.Session, tree: Path) -> None:
@@ -160,14 +177,40 @@ def pytest(
 # --- regression tests ----------------------------------------------------------------------
 
 
-@nox.session
-@nox.parametrize(("release", "python"), [nox.param(c.release, c.python, id=c.id) for c in CELLS])
-def tests(session: nox.Session, release: str) -> None:
-    """Regression tests on an installed patched tree."""
+def test_release(session: nox.Session, release: str) -> None:
+    """Installs a release's patched tree and runs the regression tests on it."""
     tree = make_tree(session, release)
     install_release(session, release)
     install_tree(session, tree)
     pytest(session, release)
+
+
+def parameters(chosen: Iterable[Cell]) -> list[object]:
+    """Cells as nox's parameters."""
+    return [nox.param(cell.release, cell.python, id=cell.id) for cell in chosen]
+
+
+@nox.session
+@nox.parametrize(("release", "python"), parameters(CELLS))
+def tests(session: nox.Session, release: str) -> None:
+    """Regression tests on an installed patched tree."""
+    test_release(session, release)
+
+
+@nox.session(venv_backend="none", default=False)
+def matrix(session: nox.Session) -> None:
+    """The regression tests on every release that is locked."""
+    for cell in CELLS:
+        session.notify(f"tests({cell.id})")
+    for cell in REST:
+        session.notify(f"rest({cell.id})")
+
+
+@nox.session(default=False)
+@nox.parametrize(("release", "python"), parameters(REST))
+def rest(session: nox.Session, release: str) -> None:
+    """Regression tests on a release between those that `tests` covers."""
+    test_release(session, release)
 
 
 @dataclass(frozen=True)
@@ -198,7 +241,7 @@ class Ledger:
 
 
 @nox.session(python=CONTROL_PYTHON, default=False)
-@nox.parametrize("release", TESTED)
+@nox.parametrize("release", ENDS)
 def control(session: nox.Session, release: str) -> None:
     """The same tests with the first patches only: each must fail until its own is there."""
     commits = _commits(make_tree(session, release))
@@ -315,7 +358,7 @@ def check(session: nox.Session) -> None:
 def pins(session: nox.Session) -> None:
     """Resolves what the regression environments hold anew: `nox -s pins -- --upgrade`."""
     for release in TESTED:
-        overrides = ROOT / "requirements" / f"{release}.overrides"
+        overrides = ROOT / "requirements" / f"{release.rpartition('.')[0]}.overrides"
         session.run(
             *("uv", "pip", "compile", "--quiet", "--universal", "--no-annotate", "--no-header"),
             *("--no-emit-index-url", "--no-emit-package", "guardrails-ai"),
