@@ -71,16 +71,6 @@ class OwnStream(Noting):
         return result
 
 
-class Credential:
-    """A client that holds its secret, as those of APIs do."""
-
-    def __init__(self, secret: str) -> None:
-        self.secret = secret
-
-    def __repr__(self) -> str:
-        return f"Credential({self.secret})"
-
-
 @register_validator(name="tests/keeps-a-secret", data_type="all")
 class KeepsASecret(Noting):
     """A validator that has an API key among its attributes, in more than one guise."""
@@ -89,5 +79,11 @@ class KeepsASecret(Noting):
         """Takes the key, as a validator's `__init__` does from the environment."""
         self.credential = secret
         self.headers = {"Authorization": f"Bearer {secret}"}
-        self.client = Credential(secret)
         return self
+
+
+class NoConnection(KeepsASecret):
+    """One that cannot reach what its key is for."""
+
+    def _validate(self, value: Any, metadata: dict[str, Any]) -> ValidationResult:
+        raise ConnectionError("no answer")
