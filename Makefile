@@ -49,6 +49,10 @@ test: $(STAMP) ## Run the tests on the patched trees
 control: $(STAMP) ## Show that the regression tests fail without the patches
 	@$(NOX) -s control
 
+.PHONY: scoreboard
+scoreboard: $(STAMP) ## Measure every release, as published and patched: docs/scoreboard.md
+	@$(NOX) -s scoreboard
+
 .PHONY: demo
 demo: $(STAMP) ## Show the defects and the fixes side by side
 	@$(NOX) -s demo

@@ -25,11 +25,12 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))
 
 from demo import results, subjects  # noqa: E402
+from scoreboard import trees  # noqa: E402
 from scripts import lock  # noqa: E402
 
 CI = bool(os.environ.get("CI"))
 RELEASES = lock.load()
-OURS = ("noxfile.py", "demo", "scripts", "tests")
+OURS = ("noxfile.py", "demo", "scoreboard", "scripts", "tests")
 REGRESSION = "tests/regression"
 
 # The newest release of every minor version, the release of the report, and upstream's own fix.
@@ -337,6 +338,7 @@ def types(session: nox.Session) -> None:
     session.run("mypy", "--config-file", "regression/mypy.ini", "-p", "regression")
     session.chdir(ROOT)
     session.run("mypy", "--config-file", "demo/mypy.ini", "demo")
+    session.run("mypy", "--config-file", "scoreboard/mypy.ini", "scoreboard")
 
 
 # The tooling asks pip for its index, and uv leaves pip out unless it is told otherwise.
@@ -432,6 +434,45 @@ def ui(session: nox.Session) -> None:
     install(session, "mlflow", "-c", subjects.SUBJECTS[-1].pins)
     command = ("python", "-m", "demo.ui", *filter(None, [os.environ.get("UI_PORT")]))
     session.run(*command, env=DEMO_ENVIRONMENT, interrupt_timeout=30, terminate_timeout=30)
+
+
+# --- scoreboard ----------------------------------------------------------------------------
+
+SCOREBOARD = ROOT / "out/scoreboard"
+SCOREBOARD_TREES = trees.every(list(RELEASES))
+SCOREBOARD_PINS = tuple(dict.fromkeys(tree.pins for tree in SCOREBOARD_TREES))
+
+
+@nox.session(venv_backend="none", default=False)
+def scoreboard(session: nox.Session) -> None:
+    """Every release, as published and patched, before the same probes: docs/scoreboard.md."""
+    session.run(sys.executable, "-m", "scripts", "apply-patches", external=True)
+    shutil.rmtree(SCOREBOARD, ignore_errors=True)
+    for tree in SCOREBOARD_TREES:
+        trees.lay_out(tree, ROOT / "guardrails" / tree.release, SCOREBOARD)
+    for pins in SCOREBOARD_PINS:
+        session.notify(f"scoreboard_trees({pins})")
+    session.notify("scoreboard_page")
+
+
+@nox.session(python=CONTROL_PYTHON, default=False)
+@nox.parametrize("release", [nox.param(pins, id=pins) for pins in SCOREBOARD_PINS])
+def scoreboard_trees(session: nox.Session, release: str) -> None:
+    """The trees that are imported with one release's dependencies; part of `scoreboard`."""
+    install_release(session, release)
+    # guardrails is never installed: each tree is put on the path of a process of its own.
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    names = [tree.name for tree in SCOREBOARD_TREES if tree.pins == release]
+    session.chdir(SCOREBOARD)
+    command = ("python", "-m", "scoreboard.play", str(SCOREBOARD), *names)
+    session.run(*command, env={"PYTHONPATH": path, **DEMO_ENVIRONMENT})
+
+
+@nox.session(venv_backend="none", default=False)
+def scoreboard_page(session: nox.Session) -> None:
+    """The page of the last scoreboard's results once more."""
+    command = ("scoreboard.board", str(SCOREBOARD), "docs/scoreboard.md", *RELEASES)
+    session.run(sys.executable, "-m", *command)
 
 
 if __name__ == "__main__":
