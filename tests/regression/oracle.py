@@ -38,17 +38,17 @@ def sight_faults(stage: Stage, around: dict[str, str]) -> list[str]:
     faults = [] if acted == sorted(around) else [f"acted: {acted}, expected {sorted(around)}"]
     for role, sight in stage.sights:
         should = Sight(VALUE, VALUE, NAME, SECRET, around.get(role), left_for(role, sight.left))
-        faults += _differences(role, should, sight)
+        faults += differences(role, should, sight)
     return faults
 
 
 def left_for(role: str, left: Iterable[str]) -> tuple[str, ...]:
     """What a role may see of what others left: no sibling of it.
 
-    The LLM is no sibling of a validator, it comes before; and an on_fail handler belongs to
-    its validator.
+    The LLM and its stream are no siblings of a validator, they come before; and an on_fail
+    handler belongs to its validator.
     """
-    allowed = {"llm", "first"} if role == "on_fail" else {"llm"}
+    allowed = {"llm", "stream", *(["first"] if role == "on_fail" else [])}
     return tuple(other for other in left if other in allowed)
 
 
@@ -56,11 +56,12 @@ def return_faults(stage: Stage) -> list[str]:
     """What the caller sees after the call that it did not see before."""
     if stage.before is None or stage.after is None:
         return ["the call did not return"]
-    faults = _differences("the caller, afterwards,", stage.before, stage.after)
+    faults = differences("the caller, afterwards,", stage.before, stage.after)
     return faults + [f"the secret is still in {name}" for name in stage.secrets]
 
 
-def _differences(who: str, should: Sight, sight: Sight) -> list[str]:
+def differences(who: str, should: Sight, sight: Sight) -> list[str]:
+    """What someone saw that is not as it should be."""
     faults = []
     for name, wanted in vars(should).items():
         got = getattr(sight, name)

@@ -11,6 +11,9 @@ from guardrails.validator_base import (
     register_validator,
 )
 
+# What a validator that judges by the text finds fault with.
+FAULT = "wrong"
+
 Acting = Callable[[str], "AbstractContextManager[Any]"]
 
 
@@ -70,6 +73,33 @@ class DelegatesToSuper(Acted):
         return await super().async_validate(value, metadata)
 
 
+class ActedOnText(Acted):
+    """A validator that finds fault with some text only; the base class cuts a stream up."""
+
+    def _verdict(self, value: Any) -> ValidationResult:
+        if self.fails and FAULT in value:
+            return FailResult(error_message="found fault", fix_value=value)
+        return PassResult()
+
+
+class ActedOnChunks(ActedOnText):
+    """A validator that judges every chunk of a stream as it comes."""
+
+    def _chunking_function(self, chunk: str) -> list[str]:
+        return [chunk, ""]
+
+
+class ActedOnStream(ActedOnText):
+    """A validator whose author wrote `validate_stream`."""
+
+    def validate_stream(self, chunk: Any, metadata: dict[str, Any], **kwargs: Any) -> Any:
+        """Judges every chunk by itself."""
+        with self.act(self.role):
+            verdict = self._verdict(chunk)
+            verdict.validated_chunk = chunk
+        return verdict
+
+
 def _registered(base: type[Acted], name: str) -> type[Acted]:
     cls = type(f"{base.__name__}_{name}", (base,), {})
     return register_validator(name=f"tests/{name}", data_type="all")(cls)
@@ -81,8 +111,17 @@ KINDS: dict[str, type[Acted]] = {
     "delegates-to-validate": DelegatesToValidate,
     "delegates-to-super": DelegatesToSuper,
 }
+STREAM_KINDS: dict[str, type[Acted]] = {
+    "chunks": ActedOnChunks,
+    "sentences": ActedOnText,
+    "validate_stream": ActedOnStream,
+}
 ROLES = ("first", "second", "third", "fourth")
-CLASSES = {(k, role): _registered(cls, role) for k, cls in KINDS.items() for role in ROLES}
+CLASSES = {
+    (kind, role): _registered(cls, role)
+    for kind, cls in (*KINDS.items(), *STREAM_KINDS.items())
+    for role in ROLES
+}
 HUB: list[type[Acted]] = list(CLASSES.values())
 
 
