@@ -19,9 +19,9 @@ from typing import Any
 
 from .waiting import PATIENCE
 
-WARM_UP, CALLS = 20, 200
+WARM_UP, CALLS = 20, 100
 # How long threads that have been told to end may take, all together.
-GRACE = 5.0
+GRACE = 2.0
 
 Call = Callable[[], None]
 
