@@ -49,6 +49,10 @@ test: $(STAMP) ## Run the tests on the patched trees
 control: $(STAMP) ## Show that the regression tests fail without the patches
 	@$(NOX) -s control
 
+.PHONY: soak
+soak: $(STAMP) ## Make 20,000 calls at once and in turns: nothing is lost, foreign or left open
+	@$(NOX) -s soak
+
 .PHONY: scoreboard
 scoreboard: $(STAMP) ## Measure every release, as published and patched: docs/scoreboard.md
 	@$(NOX) -s scoreboard

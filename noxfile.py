@@ -30,7 +30,7 @@ from scripts import lock  # noqa: E402
 
 CI = bool(os.environ.get("CI"))
 RELEASES = lock.load()
-OURS = ("noxfile.py", "demo", "scoreboard", "scripts", "tests")
+OURS = ("noxfile.py", "demo", "scoreboard", "scripts", "soak", "tests")
 REGRESSION = "tests/regression"
 
 # The newest release of every minor version, the release of the report, and upstream's own fix.
@@ -339,6 +339,7 @@ def types(session: nox.Session) -> None:
     session.chdir(ROOT)
     session.run("mypy", "--config-file", "demo/mypy.ini", "demo")
     session.run("mypy", "--config-file", "scoreboard/mypy.ini", "scoreboard")
+    session.run("mypy", "--config-file", "soak/mypy.ini", "soak")
 
 
 # The tooling asks pip for its index, and uv leaves pip out unless it is told otherwise.
@@ -434,6 +435,23 @@ def ui(session: nox.Session) -> None:
     install(session, "mlflow", "-c", subjects.SUBJECTS[-1].pins)
     command = ("python", "-m", "demo.ui", *filter(None, [os.environ.get("UI_PORT")]))
     session.run(*command, env=DEMO_ENVIRONMENT, interrupt_timeout=30, terminate_timeout=30)
+
+
+# --- load ----------------------------------------------------------------------------------
+
+
+@nox.session(python=CONTROL_PYTHON, default=False)
+@nox.parametrize("release", [nox.param(release, id=release) for release in ("0.6.0", "0.11.0")])
+def soak(session: nox.Session, release: str) -> None:
+    """Very many calls at once, in every mode: `nox -s "soak(0.11.0)" -- --calls 2000`."""
+    tree = make_tree(session, release)
+    install_release(session, release)
+    install_tree(session, tree)
+    # From a folder that has no `guardrails/` in it.
+    session.chdir(ROOT / "soak")
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    session.run("python", "-m", "soak", *session.posargs, env={"PYTHONPATH": path})
+    session.chdir(ROOT)
 
 
 # --- scoreboard ----------------------------------------------------------------------------

@@ -1,0 +1,87 @@
+"""What each call is like: drawn from a seed, so that a run can be repeated."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+MODES = (
+    "async-call",
+    "async-validate",
+    "async-stream",
+    "async-in-thread",
+    "thread-call",
+    "thread-validate",
+    "thread-stream",
+    "on-the-loop",
+)
+KINDS = ("validate", "async_validate", "delegates-to-validate", "delegates-to-super")
+ON_FAIL = ("noop", "custom", "fix", "exception")
+# Most calls end as they should: the others must not drown what they could harm.
+ENDS = ("returns",) * 6 + ("llm-raises", "validator-raises", "cancelled", "left", "abandoned")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One call.
+
+    Attributes:
+        number: Its place in the run; the user's value is made from it.
+        mode: How the Guard is called.
+        kinds: The kinds of its validators.
+        on_fail: What happens when a validator finds fault.
+        fails: Whether the first validator does.
+        end: How the call ends.
+        shared: Whether its Guard serves other calls at the same time.
+        delay: After how many turns of the loop it is cancelled, or chunks it is left.
+    """
+
+    number: int
+    mode: str
+    kinds: tuple[str, ...]
+    on_fail: str
+    fails: bool
+    end: str
+    shared: bool
+    delay: int
+
+    @property
+    def user(self) -> str:
+        """The user's value, which no other call has."""
+        return f"user{self.number:06d}x"
+
+    @property
+    def streams(self) -> bool:
+        """Whether the answer is read in chunks."""
+        return self.mode.endswith("stream")
+
+    @property
+    def on_loop(self) -> bool:
+        """Whether the call is a task of the main loop, and not a thread of its own."""
+        return self.mode in ("async-call", "async-validate", "async-stream", "on-the-loop")
+
+
+def draw(number: int, seed: int) -> Plan:
+    """One call of the run that a seed stands for."""
+    chance = random.Random(f"{seed}-{number}")  # noqa: S311 - nothing is secret here
+    mode, end = chance.choice(MODES), chance.choice(ENDS)
+    on_fail = chance.choice(ON_FAIL)
+    return Plan(
+        number=number,
+        mode=mode,
+        kinds=tuple(chance.choice(KINDS) for _ in range(chance.randint(1, 3))),
+        on_fail=on_fail,
+        fails=chance.random() < 0.5,
+        end=end if _possible(mode, end) else "returns",
+        shared=chance.random() < 0.25,
+        delay=chance.randint(1, 3),
+    )
+
+
+def _possible(mode: str, end: str) -> bool:
+    """Whether a call in a mode can end like that."""
+    if end == "cancelled":
+        return mode in ("async-call", "async-validate", "async-stream")
+    if end in ("left", "abandoned"):
+        return mode.endswith("stream")
+    return not (end == "llm-raises" and mode.endswith("validate"))
