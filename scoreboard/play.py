@@ -122,6 +122,8 @@ def _about() -> dict[str, str]:
 def _play(cell: Cell) -> list[str]:
     """A cell's faults; whatever is raised is one."""
     started = time.monotonic()
+    # Probes collect garbage, and need not go through all that was there before.
+    gc.freeze()
     try:
         with _patience():
             faults = copy_context().run(cell.probe)

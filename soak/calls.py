@@ -139,13 +139,14 @@ def make_guard(plan: Plan, name: str) -> Any:
 
 def prepare(plan: Plan, guards: dict[Any, Any]) -> tuple[Run, Any]:
     """A call with its Guard; Guards that are shared are those with the same validators."""
-    kind = (plan.mode, plan.kinds, plan.on_fail, plan.fails)
-    name = f"shared-{abs(hash(kind))}" if plan.shared else f"guard-of-{plan.user}"
+    kind = "-".join([plan.mode, *plan.kinds, plan.on_fail, str(plan.fails)])
+    name = f"shared-{kind}" if plan.shared else f"guard-of-{plan.user}"
+    run = Run(plan, Stage(Traced()), name)
     if not plan.shared:
-        return Run(plan, Stage(Traced()), name), make_guard(plan, name)
-    guard = guards.setdefault(kind, None) or make_guard(plan, name)
-    guards[kind] = guard
-    return Run(plan, Stage(Traced()), name), guard
+        return run, make_guard(plan, name)
+    if kind not in guards:
+        guards[kind] = make_guard(plan, name)
+    return run, guards[kind]
 
 
 @contextmanager

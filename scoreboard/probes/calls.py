@@ -21,7 +21,7 @@ from regression.validators import span_of, validator
 from scoreboard.cells import Faults, probes
 from scoreboard.situations import GUARDS, LOOPS, differing, guard_of, played
 
-REQUESTS = 100
+REQUESTS = 50
 
 
 @probes("D1", "baggage in validators", GUARDS, METHODS)

@@ -18,8 +18,8 @@ from regression.validators import validator
 from scoreboard.cells import Faults, probes
 from scoreboard.situations import guard_of
 
-THREADS = 30
-CALLS = 20
+THREADS = 12
+CALLS = 10
 # Descriptors that have nothing to do with loops come and go.
 SLACK = 3
 
