@@ -1,10 +1,11 @@
 """LLMs that answer in chunks, and users who read such answers to the end."""
 
-from collections.abc import AsyncIterator, Iterable
-from typing import Any, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from typing import Any, Callable, Union
 
 from .playing import MESSAGES, make_guard
 
+Chunks = Union[Iterable[str], AsyncIterable[str]]
 CHUNKS = ("One ", "sentence. ", "Another ", "one. ", "And the rest")
 
 
@@ -20,15 +21,19 @@ def llm(chunks: Iterable[str]) -> Callable[..., Any]:
 class Response:
     """What an async client returns: guardrails looks for the stream in this attribute."""
 
-    def __init__(self, chunks: Iterable[str]) -> None:
+    def __init__(self, chunks: Chunks) -> None:
         self.completion_stream = self._stream(chunks)
 
-    async def _stream(self, chunks: Iterable[str]) -> AsyncIterator[str]:
-        for chunk in chunks:
-            yield chunk
+    async def _stream(self, chunks: Chunks) -> AsyncIterator[str]:
+        if isinstance(chunks, AsyncIterable):
+            async for chunk in chunks:
+                yield chunk
+        else:
+            for chunk in chunks:
+                yield chunk
 
 
-def async_llm(chunks: Iterable[str]) -> Callable[..., Any]:
+def async_llm(chunks: Chunks) -> Callable[..., Any]:
     """An LLM's async client."""
 
     async def call(*args: Any, messages: Any = None, **kwargs: Any) -> Any:
@@ -42,7 +47,7 @@ def stream(guard: Any, chunks: Iterable[str] = CHUNKS, **kwargs: Any) -> Any:
     return guard(llm(chunks), messages=MESSAGES, stream=True, **kwargs)
 
 
-async def async_stream(guard: Any, chunks: Iterable[str] = CHUNKS, **kwargs: Any) -> Any:
+async def async_stream(guard: Any, chunks: Chunks = CHUNKS, **kwargs: Any) -> Any:
     """Starts a stream of an AsyncGuard's."""
     return await guard(async_llm(chunks), messages=MESSAGES, stream=True, **kwargs)
 

@@ -53,6 +53,8 @@ class Own(Noting):
 class OwnStream(Noting):
     """A validator that judges streams its own way, a sentence at a time all the same."""
 
+    accumulated_chunks: list[str]
+
     def validate_stream(
         self, chunk: Any, metadata: dict[str, Any], **kwargs: Any
     ) -> Optional[ValidationResult]:
