@@ -3,10 +3,12 @@
 PYTHON ?= python3
 
 # For one release or line; FORCE=1 loses edits; SDISTS=DIR takes sdists from a folder, without a network.
+# CARRY=1 brings a change to the other patch lines too, CARRY="0.6.0 0.8.1" to those only.
 RELEASE ?=
 LINE ?=
 SDISTS ?=
 FORCE ?=
+CARRY ?=
 
 # With it set, every import of guardrails compiles anew: 14 seconds instead of 4.
 unexport PYTHONDONTWRITEBYTECODE
@@ -29,8 +31,8 @@ apply-patches: $(STAMP) ## Make the patched trees in guardrails/ (RELEASE= SDIST
 	@$(PATCHES) apply-patches $(CHOSEN) $(if $(filter-out 0,$(FORCE)),--force)
 
 .PHONY: refresh-patches
-refresh-patches: $(STAMP) ## Export the commits made in a tree back to its patch line (RELEASE=)
-	@$(PATCHES) refresh-patches $(CHOSEN)
+refresh-patches: $(STAMP) ## Export the commits made in a tree back to its patch line (RELEASE= CARRY=1)
+	@$(PATCHES) refresh-patches $(CHOSEN) $(if $(filter-out 0,$(CARRY)),--carry $(filter-out 1,$(CARRY)))
 
 .PHONY: check-patches
 check-patches: $(STAMP) ## Lint the patches and rebuild every tree from them (RELEASE=)

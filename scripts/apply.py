@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts import build, fetch, files, lock, series, trees
+from scripts import build, fetch, files, lock, parallel, series, trees
 from scripts.errors import Failure
 from scripts.layout import Layout
 from scripts.lock import Release
@@ -27,6 +26,23 @@ class Options:
     force: bool = False
     allow_empty: bool = False
     sdists: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A tree to build.
+
+    Attributes:
+        release: The lock's entry.
+        archive: The sdist's file name and content.
+        exact: Whether the release is its line's newest.
+        edited: Whether edits are lost.
+    """
+
+    release: Release
+    archive: tuple[str, bytes]
+    exact: bool
+    edited: bool
 
 
 @dataclass(frozen=True)
@@ -59,14 +75,15 @@ def apply(
     """
     with files.exclusive(layout.trees):
         trees.tidy(layout)
-        with ThreadPoolExecutor() as pool:
-            looks = list(
-                pool.map(lambda version: _look(layout, locked[version], options), versions)
-            )
-        return [
-            look if isinstance(look, Outcome) else _bring(layout, locked, version, look, options)
+        looks = parallel.each(
+            lambda version: _look(layout, locked[version], options), list(versions)
+        )
+        # One download after the other; the trees are then built at the same time.
+        jobs = [
+            look if isinstance(look, Outcome) else _job(layout, locked, version, look, options)
             for version, look in zip(versions, looks, strict=True)
         ]
+        return parallel.each(lambda job: _done(layout, job, options), jobs)
 
 
 def _look(layout: Layout, release: Release, options: Options) -> Finding | Outcome:
@@ -77,27 +94,39 @@ def _look(layout: Layout, release: Release, options: Options) -> Finding | Outco
         return Outcome(release.version, failure=_text(release.version, error))
 
 
-def _bring(
+def _job(
     layout: Layout, locked: Mapping[str, Release], version: str, look: Finding, options: Options
-) -> Outcome:
-    count = len(series.names(layout.line(locked[version].line)))
+) -> Outcome | _Job:
+    release = locked[version]
+    count = len(series.names(layout.line(release.line)))
     if look.state is State.CURRENT and not options.force:
         return Outcome(version, count, "up to date")
     if look.detail and not options.force:
         return Outcome(version, failure=_touched(layout, version, look))
     try:
-        _replace(layout, locked, version, options)
+        archive = fetch.locked(release, options.sdists)
     except (Failure, OSError) as error:
         return Outcome(version, failure=_text(version, error))
-    return Outcome(version, count, "rebuilt, edits lost" if look.detail else "built")
-
-
-def _replace(layout: Layout, locked: Mapping[str, Release], version: str, options: Options) -> None:
-    release = locked[version]
-    patches = series.read(layout.line(release.line), allow_empty=options.allow_empty)
-    archive = fetch.locked(release, options.sdists)
     exact = lock.newest(locked.values(), release.line) == version
-    built = build.build(layout.building(version), version, archive, patches, exact=exact)
+    return _Job(release, archive, exact, edited=bool(look.detail))
+
+
+def _done(layout: Layout, job: Outcome | _Job, options: Options) -> Outcome:
+    if isinstance(job, Outcome):
+        return job
+    version = job.release.version
+    try:
+        patches = series.read(layout.line(job.release.line), allow_empty=options.allow_empty)
+        _replace(layout, job, patches)
+    except (Failure, OSError) as error:
+        return Outcome(version, failure=_text(version, error))
+    return Outcome(version, len(patches), "rebuilt, edits lost" if job.edited else "built")
+
+
+def _replace(layout: Layout, job: _Job, patches: Sequence[Path]) -> None:
+    release, version = job.release, job.release.version
+    place = layout.building(version)
+    built = build.build(place, version, job.archive, patches, exact=job.exact)
     try:
         if built.tree != release.tree:
             raise Failure(

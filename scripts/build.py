@@ -22,8 +22,8 @@ _EXCLUDE = "__pycache__/\n*.py[co]\n*.egg-info/\nbuild/\ndist/\n"
 # An attribute file in the sdist must not change what is committed.
 _ATTRIBUTES = "* -text -ident -filter -working-tree-encoding !diff !whitespace\n"
 
-_AM = ("am", "--keep-non-patch", "--keep-cr", "--no-scissors", "--no-3way", "--no-gpg-sign")
-_AM_DATES = ("--committer-date-is-author-date", "--whitespace=error")
+_AM_MAIL = ("am", "--keep-non-patch", "--keep-cr", "--no-scissors", "--no-gpg-sign")
+AM = (*_AM_MAIL, "--committer-date-is-author-date", "--whitespace=error", "-q")
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,11 @@ def _apply(folder: Path, version: str, patches: Sequence[Path]) -> None:
     if not patches:
         return
     paths = [str(patch.resolve()) for patch in patches]
-    done = git.attempt(folder, *_AM, *_AM_DATES, "-q", "--", *paths)
+    done = git.attempt(folder, *AM, "--no-3way", "--", *paths)
     if done.returncode:
         stderr = done.stderr.decode("utf-8", "replace")
         patch = _stopped_at(folder, patches)
-        what = _already(folder, version, patch) or _where(version, patch, stderr)
+        what = _already(folder, version, patch) or where(version, patch, stderr)
         raise PatchFailure(f"{_shown(patch)}: {what}", folder)
 
 
@@ -119,7 +119,8 @@ def _already(folder: Path, version: str, patch: Path) -> str:
     return "" if reverse.returncode else f"{version} has this change already: drop the patch"
 
 
-def _where(version: str, patch: Path, stderr: str) -> str:
+def where(version: str, patch: Path, stderr: str) -> str:
+    """Where a patch stopped, from what `git am` said."""
     refused = f"does not apply to {version}"
     if match := re.search(r"^error: patch failed: (.+):(\d+)$", stderr, re.MULTILINE):
         path, line = match[1], int(match[2])

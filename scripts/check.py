@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-from scripts import build, fetch, lint, lock, series
+from scripts import build, fetch, lint, lock, parallel, series
 from scripts.errors import Failure, PatchFailure
 from scripts.layout import Layout
 from scripts.lock import Release
@@ -27,14 +28,16 @@ def check(
         Every problem, one text each: where, what, and what to do.
     """
     lines = list(dict.fromkeys(locked[version].line for version in versions))
-    problems = list(_unused(layout, locked))
-    for line in lines:
-        problems += _line(layout, line)
-    for version in versions:
-        # Where series and files disagree there is nothing sound to build.
-        if not series.problems(layout.line(locked[version].line)):
-            problems += _release(layout, locked, version, sdists)
-    return problems
+    # Where series and files disagree there is nothing sound to build.
+    sound = {line for line in lines if not series.problems(layout.line(line))}
+    work: list[Callable[[], Iterator[str]]] = [partial(_unused, layout, locked)]
+    work += [partial(_line, layout, line) for line in lines]
+    work += [
+        partial(_release, layout, locked, version, _archive(locked[version], sdists))
+        for version in versions
+        if locked[version].line in sound
+    ]
+    return [text for texts in parallel.each(lambda part: list(part()), work) for text in texts]
 
 
 def _unused(layout: Layout, locked: Mapping[str, Release]) -> Iterator[str]:
@@ -54,15 +57,27 @@ def _line(layout: Layout, line: str) -> Iterator[str]:
             yield from (f"{layout.shown(patch)}: {text}" for text in lint.lint(patch, number))
 
 
+def _archive(release: Release, sdists: Path | None) -> tuple[str, bytes] | Failure:
+    try:
+        return fetch.locked(release, sdists)
+    except Failure as failure:
+        return failure
+
+
 def _release(
-    layout: Layout, locked: Mapping[str, Release], version: str, sdists: Path | None
+    layout: Layout,
+    locked: Mapping[str, Release],
+    version: str,
+    archive: tuple[str, bytes] | Failure,
 ) -> Iterator[str]:
+    if isinstance(archive, Failure):
+        yield str(archive)
+        return
     release = locked[version]
     patches = series.read(layout.line(release.line))
     exact = lock.newest(locked.values(), release.line) == version
     with tempfile.TemporaryDirectory(prefix="check-patches-") as scratch:
         try:
-            archive = fetch.locked(release, sdists)
             built = build.build(Path(scratch, "tree"), version, archive, patches, exact=exact)
             if built.tree != release.tree:
                 yield (

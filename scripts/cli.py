@@ -58,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
         if name == "apply-patches":
             sub.add_argument("--force", action="store_true", help="rebuild, losing edits")
             sub.add_argument("--allow-empty", action="store_true", help=argparse.SUPPRESS)
+        if name == "refresh-patches":
+            carry = "carry the change to the other lines, or to those named"
+            sub.add_argument("--carry", nargs="*", metavar="LINE", help=carry)
         if name == "lock":
             sub.add_argument("--line", help="the patch line that serves the release")
     return parser
@@ -82,9 +85,12 @@ def _apply(layout: Layout, options: argparse.Namespace) -> int:
 def _refresh(layout: Layout, options: argparse.Namespace) -> int:
     from scripts import refresh
 
+    if options.carry is not None and not options.release:
+        raise Failure("name the edited release: make refresh-patches RELEASE=0.11.0 CARRY=1")
     locked = lock.load(layout.lock)
     chosen = _chosen(locked, options.release) if options.release else None
-    for line in refresh.refresh(layout, locked, chosen, options.sdists):
+    how = refresh.Options(options.carry, options.sdists)
+    for line in refresh.refresh(layout, locked, chosen, how):
         print(line)
     return 0
 

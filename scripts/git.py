@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.errors import Failure
@@ -41,7 +44,12 @@ SETTINGS = {
     "i18n.logOutputEncoding": "utf-8",
     "init.defaultBranch": "context",
     "maintenance.auto": "false",
+    "merge.conflictStyle": "merge",
+    "merge.renames": "false",
 }
+
+_running: set[subprocess.Popen[bytes]] = set()
+_stopping = threading.Event()
 
 
 def environment(tree: Path) -> dict[str, str]:
@@ -75,12 +83,50 @@ def attempt(tree: Path, *arguments: str, stdin: bytes = b"") -> subprocess.Compl
     settings = SETTINGS | {"safe.directory": str(tree.resolve())}
     pairs = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
     command = ["git", "-C", str(tree), *pairs, *arguments]
+    with _started(command, environment(tree)) as process:
+        stdout, stderr = process.communicate(stdin)
+    if _stopping.is_set():
+        raise KeyboardInterrupt
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+
+
+@contextmanager
+def _started(
+    command: Sequence[str], variables: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    pipe = subprocess.PIPE
     try:
-        return subprocess.run(
-            command, input=stdin, capture_output=True, env=environment(tree), check=False
-        )
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=variables)
     except FileNotFoundError:
         raise Failure("git is not on PATH: install git 2.30 or newer") from None
+    _running.add(process)
+    with process:
+        try:
+            # Asked once it is among those that run, so that no stop goes past it.
+            if _stopping.is_set():
+                process.kill()
+            yield process
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            _running.discard(process)
+
+
+@contextmanager
+def stopped() -> Iterator[None]:
+    """Kill every git that runs in any thread, and each that is started in the meantime.
+
+    An interrupt reaches the main thread only: to the others this hands it on, as `attempt` raises
+    KeyboardInterrupt there.
+    """
+    _stopping.set()
+    try:
+        for process in list(_running):
+            process.kill()
+        yield
+    finally:
+        _stopping.clear()
 
 
 def run(tree: Path, *arguments: str, stdin: bytes = b"") -> str:

@@ -142,7 +142,8 @@ def _lock_in(
         if newest and not replace_line.same(line, exported):
             # A line is kept exact for its newest release; the older ones may have offsets.
             replace_line.check_untouched(place, [release])
-            served = replace_line.replace_line(place, locked, release.line, exported, sdists)
+            new = {release.line: exported}
+            served = replace_line.replace_lines(place, locked, new, sdists)[release.line]
             return f"; its patches were exported anew, trees rebuilt: {', '.join(served)}"
     files.write_atomic(place.lock, lock.updated(place.lock, {version: locked[version]}))
     return ""

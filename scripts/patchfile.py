@@ -56,6 +56,8 @@ def diffs(content: bytes) -> list[FileDiff]:
             found.append(FileDiff(_path(row)))
         elif found and (match := _HUNK.match(row)):
             found[-1].hunks.append(_hunk(match, rows))
+        elif row.startswith(b"\\ ") and found and found[-1].hunks:
+            found[-1].hunks[-1].rows.append(row)
         elif found and not found[-1].hunks:
             found[-1].headers.append(row.decode("utf-8", "replace"))
     return found

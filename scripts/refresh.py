@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from scripts import build, files, git, lock, replace_line, series, trees
+from scripts import build, carry, files, git, lock, replace_line, series, trees
 from scripts.errors import Failure
 from scripts.layout import Layout
 from scripts.lock import Release
 from scripts.trees import State
 
 
+@dataclass(frozen=True)
+class Options:
+    """How to refresh.
+
+    Attributes:
+        to: The lines to carry the changes to, all others if it is empty; none if it is None.
+        sdists: A folder of sdists to use instead of cache and index.
+    """
+
+    to: Sequence[str] | None = None
+    sdists: Path | None = None
+
+
 def refresh(
     layout: Layout,
     locked: Mapping[str, Release],
     versions: Sequence[str] | None = None,
-    sdists: Path | None = None,
+    options: Options | None = None,
 ) -> Iterator[str]:
     """Export the commits of trees to their lines, and rebuild all that the lines serve.
 
@@ -25,7 +39,7 @@ def refresh(
         layout: The checkout.
         locked: The lock.
         versions: The releases whose trees to export; every line's newest one if not given.
-        sdists: A folder of sdists to use instead of cache and index.
+        options: How.
 
     Yields:
         One text a line that says what became of it.
@@ -39,7 +53,8 @@ def refresh(
         lines = _lines(layout, locked, versions)
         current = dict(locked)
         for line in lines:
-            yield _refresh_line(layout, current, line, sdists)
+            alone = versions is not None
+            yield from _refresh_line(layout, current, line, options or Options(), alone=alone)
 
 
 def _lines(
@@ -63,19 +78,36 @@ def _lines(
 
 
 def _refresh_line(
-    layout: Layout, locked: dict[str, Release], line: str, sdists: Path | None
-) -> str:
+    layout: Layout, locked: dict[str, Release], line: str, options: Options, *, alone: bool
+) -> list[str]:
     newest = lock.newest(locked.values(), line)
     base = _exportable(layout, locked[newest])
     _check_basis(layout, locked[newest])
     with tempfile.TemporaryDirectory(prefix=".exporting-", dir=layout.trees) as scratch:
         patches = build.exported(layout.tree(newest), base, Path(scratch) / "patches")
         if not patches:
-            return f"{line}: no commits to export from guardrails/{newest}"
+            return [f"{line}: no commits to export from guardrails/{newest}"]
         if replace_line.same(layout.line(line), patches):
-            return f"{line}: unchanged ({_counted(patches)})"
-        served = replace_line.replace_line(layout, locked, line, patches, sdists)
-    return f"{line}: {_counted(patches)}, trees rebuilt: {', '.join(served)}"
+            return [f"{line}: unchanged ({_counted(patches)})"]
+        source = carry.Source(line, layout.tree(newest), patches, Path(scratch))
+        hints = carry.hints(layout, locked, source) if alone and options.to is None else []
+        others = [] if options.to is None else _others(locked, line, options.to)
+        carried = carry.carry(layout, locked, source, others, options.sdists) if others else []
+        new = {line: patches} | {made.line: made.patches for made in carried if made.patches}
+        served = replace_line.replace_lines(layout, locked, new, options.sdists)
+    texts = {line: _counted(patches)} | {made.line: made.text for made in carried}
+    return [*(_told(name, text, served.get(name)) for name, text in texts.items()), *hints]
+
+
+def _others(locked: Mapping[str, Release], line: str, to: Sequence[str]) -> list[str]:
+    others = list(dict.fromkeys(r.line for r in locked.values() if r.line != line))
+    if unknown := [name for name in to if name not in others]:
+        raise Failure(f"no other line {', '.join(unknown)}: there is {', '.join(others)}")
+    return [name for name in others if name in to or not to]
+
+
+def _told(line: str, text: str, served: Sequence[str] | None) -> str:
+    return f"{line}: {text}" + (f", trees rebuilt: {', '.join(served)}" if served else "")
 
 
 def _counted(patches: Sequence[Path]) -> str:

@@ -1,17 +1,26 @@
-"""Replaces a patch line: patches, lock entries and trees go in together, or nothing changes."""
+"""Replaces patch lines: patches, lock entries and trees go in together, or nothing changes."""
 
 from __future__ import annotations
 
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from scripts import build, fetch, files, lock, series, trees
+from scripts import build, fetch, files, lock, parallel, series, trees
 from scripts.errors import Failure
 from scripts.layout import Layout
 from scripts.lock import Release
+
+
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    """A release to build: its entry, the folder of its line's new patches, and its sdist."""
+
+    release: Release
+    folder: Path
+    archive: tuple[str, bytes]
 
 
 def same(line: Path, patches: Sequence[Path]) -> bool:
@@ -23,47 +32,47 @@ def same(line: Path, patches: Sequence[Path]) -> bool:
     )
 
 
-def replace_line(
+def replace_lines(
     layout: Layout,
     locked: dict[str, Release],
-    line: str,
-    patches: Sequence[Path],
+    new: Mapping[str, Sequence[Path]],
     sdists: Path | None,
-) -> list[str]:
-    """Give a line other patches, and rebuild every release that it serves.
+) -> dict[str, list[str]]:
+    """Give lines other patches, and rebuild every release that they serve.
 
     Args:
         layout: The checkout.
-        locked: The lock; the entries of the line's releases are brought up to date in it.
-        line: The line.
-        patches: The new patches, in order, exported from the line's newest release.
+        locked: The lock; the entries of the lines' releases are brought up to date in it.
+        new: By line its new patches, in order, exported from the line's newest release.
         sdists: A folder of sdists to use instead of cache and index.
 
     Returns:
-        The releases that were rebuilt.
+        By line the releases that were rebuilt.
 
     Raises:
         Failure: If a release does not build with the new patches, or the tree of an older one has
             edits. Patches, lock and trees are then as before.
     """
-    newest = lock.newest(locked.values(), line)
-    served = [release for release in locked.values() if release.line == line]
-    check_untouched(layout, [release for release in served if release.version != newest])
+    served = [release for release in locked.values() if release.line in new]
+    newest = {lock.newest(locked.values(), line) for line in new}
+    check_untouched(layout, [release for release in served if release.version not in newest])
     with tempfile.TemporaryDirectory(prefix=".exporting-", dir=layout.trees) as scratch:
-        folder = _new_line(layout.line(line), patches, Path(scratch) / line)
+        folders = {
+            line: _new_line(layout.line(line), patches, Path(scratch) / line)
+            for line, patches in new.items()
+        }
+        jobs = [
+            _Job(release, folders[release.line], fetch.locked(release, sdists))
+            for release in served
+        ]
         built: dict[str, build.Built] = {}
         try:
-            for release in served:
-                exact = release.version == newest
-                tree = _built(layout, release, folder, sdists, exact=exact)
-                built[release.version] = tree
-                locked[release.version] = dataclasses.replace(release, tree=tree.tree)
-            _check_lossless(built[newest], series.read(folder), Path(scratch) / "again")
-            _swap_in(layout, locked, folder, built)
+            parallel.each(lambda job: _build(layout, job, newest, built), jobs)
+            _swap_in(layout, locked, folders, built)
         finally:
             for tree in built.values():
                 files.remove(tree.folder)
-    return list(built)
+    return {line: [r.version for r in served if r.line == line] for line in new}
 
 
 def check_untouched(layout: Layout, releases: Iterable[Release]) -> None:
@@ -90,25 +99,34 @@ def _new_line(old: Path, patches: Sequence[Path], new: Path) -> Path:
     return new
 
 
-def _built(
-    layout: Layout, release: Release, folder: Path, sdists: Path | None, *, exact: bool
-) -> build.Built:
-    archive = fetch.locked(release, sdists)
-    place = layout.building(release.version)
-    return build.build(place, release.version, archive, series.read(folder), exact=exact)
+def _build(
+    layout: Layout, job: _Job, newest: Collection[str], built: dict[str, build.Built]
+) -> None:
+    version, patches = job.release.version, series.read(job.folder)
+    exact = version in newest
+    place = layout.building(version)
+    # Noted at once: where a later release fails, this one's folder has to go.
+    tree = built[version] = build.build(place, version, job.archive, patches, exact=exact)
+    if exact:
+        _check_lossless(tree, patches, job.folder.with_name(f"again-{version}"))
 
 
 def _swap_in(
-    layout: Layout, locked: dict[str, Release], folder: Path, built: dict[str, build.Built]
+    layout: Layout,
+    locked: dict[str, Release],
+    folders: Mapping[str, Path],
+    built: Mapping[str, build.Built],
 ) -> None:
-    changed = {version: locked[version] for version in built}
-    patches = series.read(folder)
     for version, tree in built.items():
-        trees.mark(tree, trees.digest(changed[version], patches))
-    new_lock = folder.with_name(layout.lock.name)
+        locked[version] = dataclasses.replace(locked[version], tree=tree.tree)
+        patches = series.read(folders[locked[version].line])
+        trees.mark(tree, trees.digest(locked[version], patches))
+    lines = [(folder, layout.line(line)) for line, folder in folders.items()]
+    new_lock = lines[0][0].with_name(layout.lock.name)
+    changed = {version: locked[version] for version in built}
     new_lock.write_bytes(lock.updated(layout.lock, changed))
     moves = [(tree.folder, layout.tree(version)) for version, tree in built.items()]
-    files.swap_in([(folder, layout.line(folder.name)), (new_lock, layout.lock), *moves])
+    files.swap_in([*lines, (new_lock, layout.lock), *moves])
 
 
 def _check_lossless(built: build.Built, patches: Sequence[Path], output: Path) -> None:

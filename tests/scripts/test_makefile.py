@@ -13,7 +13,7 @@ from scripts.layout import ROOT
 
 TARGETS = [
     *("apply-patches", "check-patches", "clean", "control", "demo", "help", "lint", "lock"),
-    *("refresh-patches", "requirements", "test", "types", "ui"),
+    *("refresh-patches", "requirements", "scoreboard", "soak", "test", "types", "ui"),
 ]
 
 # Stands in for Python: notes its arguments, and "makes" an environment that holds itself.
@@ -107,6 +107,12 @@ def test_a_python_that_is_too_old_is_said_in_one_line(project: Project) -> None:
         (["apply-patches", "FORCE=0"], "apply-patches"),
         (["apply-patches", "SDISTS=a b"], "apply-patches --sdists a b"),
         (["refresh-patches", "RELEASE=1.0.0"], "refresh-patches --release 1.0.0"),
+        (
+            ["refresh-patches", "RELEASE=1.0.0", "CARRY=1"],
+            "refresh-patches --release 1.0.0 --carry",
+        ),
+        (["refresh-patches", "CARRY=0"], "refresh-patches"),
+        (["refresh-patches", "CARRY=0.6.0 0.8.1"], "refresh-patches --carry 0.6.0 0.8.1"),
         (["check-patches"], "check-patches"),
         (["lock", "RELEASE=1.0.0", "LINE=0.6.0"], "lock --release 1.0.0 --line 0.6.0"),
     ],
