@@ -58,9 +58,8 @@ def surroundings(ledger: Ledger) -> Iterator[None]:
         yield
 
 
-async def batch(plans: list[Plan], ledger: Ledger) -> list[calls.Run]:
+async def batch(plans: list[Plan], guards: dict[str, Any], ledger: Ledger) -> list[calls.Run]:
     """Makes calls at the same time: some are tasks of this loop, some have a thread each."""
-    guards: dict[Any, Any] = {}
     prepared = [calls.prepare(plan, guards) for plan in plans]
     threads = [_thread(run, guard, ledger) for run, guard in prepared if not run.plan.on_loop]
     tasks = [
@@ -111,10 +110,10 @@ async def _on_loop(run: calls.Run, guard: Any, ledger: Ledger) -> None:
 
 async def soak(outcome: Outcome, seed: int, ledger: Ledger) -> None:
     """Makes all calls, a batch after another."""
-    meter = Meter(outcome.samples)
+    meter, guards = Meter(outcome.samples), dict[str, Any]()
     for start in range(0, outcome.calls, BATCH):
         numbers = range(start, min(start + BATCH, outcome.calls))
-        runs = await batch([draw(number, seed) for number in numbers], ledger)
+        runs = await batch([draw(number, seed) for number in numbers], guards, ledger)
         ledger.close_all()
         for run in runs:
             _note(run, outcome)

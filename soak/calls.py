@@ -137,16 +137,13 @@ def make_guard(plan: Plan, name: str) -> Any:
     return cls.for_string(checks, name=name)
 
 
-def prepare(plan: Plan, guards: dict[Any, Any]) -> tuple[Run, Any]:
-    """A call with its Guard; Guards that are shared are those with the same validators."""
-    kind = "-".join([plan.mode, *plan.kinds, plan.on_fail, str(plan.fails)])
-    name = f"shared-{kind}" if plan.shared else f"guard-of-{plan.user}"
-    run = Run(plan, Stage(Traced()), name)
-    if not plan.shared:
-        return run, make_guard(plan, name)
-    if kind not in guards:
-        guards[kind] = make_guard(plan, name)
-    return run, guards[kind]
+def prepare(plan: Plan, guards: dict[str, Any]) -> tuple[Run, Any]:
+    """A call with its Guard; those that are shared are kept."""
+    name = f"{plan.mode}-{plan.on_fail}" if plan.shared else f"guard-of-{plan.user}"
+    guard = guards.get(name) or make_guard(plan, name)
+    if plan.shared:
+        guards[name] = guard
+    return Run(plan, Stage(Traced()), name), guard
 
 
 @contextmanager

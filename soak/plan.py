@@ -20,6 +20,9 @@ ON_FAIL = ("noop", "custom", "fix", "exception")
 # Most calls end as they should: the others must not drown what they could harm.
 ENDS = ("returns",) * 6 + ("llm-raises", "validator-raises", "cancelled", "left", "abandoned")
 
+# Guards of their own are what costs most: half of the calls have one.
+SHARED = 0.5
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -32,7 +35,8 @@ class Plan:
         on_fail: What happens when a validator finds fault.
         fails: Whether the first validator does.
         end: How the call ends.
-        shared: Whether its Guard serves other calls at the same time.
+        shared: Whether its Guard serves other calls, too: earlier ones, later ones, and some at
+            the same time.
         delay: After how many turns of the loop it is cancelled, or chunks it is left.
     """
 
@@ -65,15 +69,16 @@ def draw(number: int, seed: int) -> Plan:
     """One call of the run that a seed stands for."""
     chance = random.Random(f"{seed}-{number}")  # noqa: S311 - nothing is secret here
     mode, end = chance.choice(MODES), chance.choice(ENDS)
-    on_fail = chance.choice(ON_FAIL)
+    on_fail, shared = chance.choice(ON_FAIL), chance.random() < SHARED
+    count = 2 if shared else chance.randint(1, 3)
     return Plan(
         number=number,
         mode=mode,
-        kinds=tuple(chance.choice(KINDS) for _ in range(chance.randint(1, 3))),
+        kinds=KINDS[:count] if shared else tuple(chance.choices(KINDS, k=count)),
         on_fail=on_fail,
-        fails=chance.random() < 0.5,
+        fails=shared or chance.random() < 0.5,
         end=end if _possible(mode, end) else "returns",
-        shared=chance.random() < 0.25,
+        shared=shared,
         delay=chance.randint(1, 3),
     )
 
