@@ -25,6 +25,7 @@ class Patch(IntEnum):
     CHUNKS = 10
     LOG_SCOPE = 11
     HUB_TELEMETRY = 12
+    SIBLINGS = 13
 
 
 def repaired_by(patch: Patch) -> pytest.MarkDecorator:
