@@ -1,5 +1,5 @@
 """All probes; importing this makes the cells."""
 
-from scoreboard.probes import calls, isolation, loops, mlflow, streams, validations
+from scoreboard.probes import calls, isolation, loops, mlflow, siblings, streams, validations
 
-__all__ = ["calls", "isolation", "loops", "mlflow", "streams", "validations"]
+__all__ = ["calls", "isolation", "loops", "mlflow", "siblings", "streams", "validations"]
