@@ -3,17 +3,18 @@
 import asyncio
 import gc
 import logging
+import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 from .loops import in_thread, run_async_guard, run_guard
 from .playing import KWARGS, MESSAGES, make_guard
 from .stage import Stage, own_span
 from .streams import UNREAD, Reading
-from .validators import Acted, validator
+from .validators import FAULT, Acted, validator
 from .waiting import PATIENCE
 
 END = object()
@@ -194,7 +195,7 @@ def perform(reading: Reading, stage: Stage) -> list[str]:
     source = Source(stage, reading.text.chunks, fails=reading.ending == "the LLM fails")
     consumer = Consumer(stage, source)
     guard = make_guard(reading.guard, _checks(reading, stage))
-    with complaints() as heard:
+    with complaints() as heard, released():
         if reading.guard == "AsyncGuard":
             run_async_guard("running", lambda: _async_perform(reading, consumer, guard))
         else:
@@ -204,9 +205,10 @@ def perform(reading: Reading, stage: Stage) -> list[str]:
 
 def _checks(reading: Reading, stage: Stage) -> list[Acted]:
     on_fail: Any = "exception" if reading.ending == "a validator fails" else stage.on_fail
+    made = {role: validator(reading.kind, role, on_fail) for role in reading.roles}
     return [
-        validator(reading.kind, role, on_fail).part(stage.act, role, fails=role == "first")
-        for role in reading.roles
+        check.part(stage.act, role, fails=role == "first", only=FAULT)
+        for role, check in made.items()
     ]
 
 
@@ -276,6 +278,20 @@ def _reach_faults(reading: Reading, consumer: Consumer) -> list[str]:
     if reading.place == "at once" or tuple(consumer.reached) == reading.outcomes:
         return []
     return [f"outcomes came after {consumer.reached} chunks, expected {reading.outcomes}"]
+
+
+@contextmanager
+def released() -> Iterator[None]:
+    """What an error's traceback holds is let go of here, and not in the middle of another test."""
+    try:
+        yield
+    except BaseException as error:
+        chained: Optional[BaseException] = error
+        while chained is not None:
+            traceback.clear_frames(chained.__traceback__)
+            chained = chained.__cause__ or chained.__context__
+        gc.collect()
+        raise
 
 
 @contextmanager

@@ -22,7 +22,7 @@ WHOLE = ("exhausted", "the LLM fails", "a validator fails")
 LEFT = ("closed", "dropped")
 UNREAD = ("closed unread", "dropped unread")
 # The kinds of validators whose chunks cannot be told from the LLM's.
-KINDS = ("chunks", "sentences", "validate_stream")
+KINDS = ("chunks", "validate", "validate_stream")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Text:
 # One chunk of three has something wrong in it.
 TEXTS = {
     "chunks": Text(("One two. ", f"Three {FAULT}. ", "Five six."), (1, 1, 1)),
-    "sentences": Text(("One ", f"{FAULT}. Three", " four."), (0, 1, 1)),
+    "validate": Text(("One ", f"{FAULT}. Three", " four."), (0, 1, 1)),
     "validate_stream": Text(("One two. ", f"Three {FAULT}. ", "Five six."), (1, 1, 1)),
 }
 

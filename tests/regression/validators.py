@@ -11,7 +11,7 @@ from guardrails.validator_base import (
     register_validator,
 )
 
-# What a validator that judges by the text finds fault with.
+# What a validator that does not find fault with everything finds fault with.
 FAULT = "wrong"
 
 Acting = Callable[[str], "AbstractContextManager[Any]"]
@@ -23,16 +23,18 @@ class Acted(Validator):
     Attributes:
         act: Opens the validator's part; set by `part`.
         role: The part's name.
-        fails: Whether it finds fault with every value.
+        fails: Whether it finds fault.
+        only: What it finds fault with; nothing in it means with every value.
     """
 
     act: Acting
     role: str
     fails: bool = False
+    only: str = ""
 
-    def part(self, act: Acting, role: str, fails: bool = False) -> "Acted":
+    def part(self, act: Acting, role: str, fails: bool = False, only: str = "") -> "Acted":
         """Gives the validator its part."""
-        self.act, self.role, self.fails = act, role, fails
+        self.act, self.role, self.fails, self.only = act, role, fails, only
         return self
 
     def _validate(self, value: Any, metadata: dict[str, Any]) -> ValidationResult:
@@ -40,7 +42,7 @@ class Acted(Validator):
             return self._verdict(value)
 
     def _verdict(self, value: Any) -> ValidationResult:
-        if self.fails:
+        if self.fails and self.only in value:
             return FailResult(error_message="found fault", fix_value=value)
         return PassResult()
 
@@ -73,23 +75,14 @@ class DelegatesToSuper(Acted):
         return await super().async_validate(value, metadata)
 
 
-class ActedOnText(Acted):
-    """A validator that finds fault with some text only; the base class cuts a stream up."""
-
-    def _verdict(self, value: Any) -> ValidationResult:
-        if self.fails and FAULT in value:
-            return FailResult(error_message="found fault", fix_value=value)
-        return PassResult()
-
-
-class ActedOnChunks(ActedOnText):
+class ActedOnChunks(Acted):
     """A validator that judges every chunk of a stream as it comes."""
 
     def _chunking_function(self, chunk: str) -> list[str]:
         return [chunk, ""]
 
 
-class ActedOnStream(ActedOnText):
+class ActedOnStream(Acted):
     """A validator whose author wrote `validate_stream`."""
 
     def validate_stream(self, chunk: Any, metadata: dict[str, Any], **kwargs: Any) -> Any:
@@ -113,7 +106,6 @@ KINDS: dict[str, type[Acted]] = {
 }
 STREAM_KINDS: dict[str, type[Acted]] = {
     "chunks": ActedOnChunks,
-    "sentences": ActedOnText,
     "validate_stream": ActedOnStream,
 }
 ROLES = ("first", "second", "third", "fourth")
