@@ -165,9 +165,17 @@ def _about_the_peer(results: Sequence[Result]) -> str:
     mended = set(before.broken) - set(after.broken)
     new = set(after.broken) - set(before.broken)
     return (
-        f"Upstream's own fix, in {PEER}, mends {len(mended)} of the {len(before.broken)} cells that"
-        f" are broken in {before.tree.release}, and breaks {len(new)} that were whole.\n"
+        f"Upstream's own fix, in {PEER}, mends {len(mended)} of the {len(before.broken)} cells"
+        f" that are\nbroken in {before.tree.release}{_counted(mended)}, and breaks {len(new)} that"
+        f" were whole{_counted(new)}.\n"
     )
+
+
+def _counted(cells: Iterable[str]) -> str:
+    """How many cells there are of each defect, in brackets."""
+    counts = Counter(map(defect_of, cells))
+    ordered = sorted(counts, key=lambda defect: int(defect[1:]))
+    return f" ({', '.join(f'{each}: {counts[each]}' for each in ordered)})" if counts else ""
 
 
 def main(folder: Path, page: Path, names: list[str]) -> int:

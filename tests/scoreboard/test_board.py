@@ -73,7 +73,7 @@ def test_a_table_is_markdown():
 def test_the_page_says_that_it_is_generated_and_what_the_peer_mends(results):
     page = board.render(results, "2026-11-22")
     assert page.startswith("<!-- Written by `make scoreboard`")
-    assert "mends 1 of the 3 cells that are broken in 0.6.0, and breaks 0" in page
+    assert "mends 1 of the 3 cells that are\nbroken in 0.6.0 (D2: 1), and breaks 0 that" in page
     assert "2026-11-22." in page
 
 
