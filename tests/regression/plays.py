@@ -193,7 +193,7 @@ def plays(draw: Any, most_siblings: int = 2) -> Play:
     """Calls of every sort."""
     schema = draw(st.sampled_from(["stream", "object", "string"]))
     # Each of these ends a field's validation where validators run one after another.
-    last: Optional[str] = draw(st.sampled_from([*REASKS, "filter", "refrain"]))
+    last: Optional[str] = draw(st.sampled_from([*REASKS, "reask", "filter", "refrain"]))
     if schema == "stream":
         checks = draw(_checks((WHOLE,), ("chunks",), None))
         pieces = [str(number) for number in range(len(CHUNKS))]
@@ -226,7 +226,7 @@ def _each(
     for number, (role, name) in enumerate(zip(ROLES, fields)):
         actions = ["noop", "fix", "custom"]
         if last is not None and name not in fields[number + 1 :]:
-            actions.append(last)
+            actions += [last, last]
         yield Check(
             role,
             name,

@@ -34,6 +34,17 @@ STREAM = Play(
     stream=True,
     breaks_off=1,
 )
+# One that is mended when it is asked again, with others at the same time.
+MENDED = Play(
+    checks=(
+        Check("first", "author.address.city", "async_validate", "custom", strict=True),
+        Check("second", "author.name", "validate", "noop", strict=False),
+        Check("third", "author.name", "delegates-to-validate", "fix", strict=True),
+        Check("fourth", "title", "validate", "reask", strict=True),
+    ),
+    wrong=frozenset(["author.address.city", "title"]),
+    siblings=2,
+)
 
 
 def play_in(mode: tuple[str, str], backend: str, play: Play) -> None:
@@ -48,8 +59,9 @@ def play_in(mode: tuple[str, str], backend: str, play: Play) -> None:
 @repaired_by(Patch.STREAMS)
 @pytest.mark.parametrize("mode", MODES, ids="-".join)
 @example(play=STREAM)
+@example(play=MENDED)
 @given(play=plays())
-@settings(max_examples=20, phases=PHASES)
+@settings(max_examples=40, phases=PHASES)
 def test_every_mode_gives_the_tree_of_a_plain_call(mode: tuple[str, str], play: Play) -> None:
     play_in(mode, "opentelemetry", play)
 
@@ -58,8 +70,9 @@ def test_every_mode_gives_the_tree_of_a_plain_call(mode: tuple[str, str], play: 
 @pytest.mark.parametrize("backend", ["mlflow", "mlflow-shared"])
 @pytest.mark.parametrize("mode", [MODES[0], MODES[4], MODES[5]], ids="-".join)
 @example(play=STREAM)
+@example(play=MENDED)
 @given(play=plays())
-@settings(max_examples=6, phases=PHASES)
+@settings(max_examples=4, phases=PHASES)
 def test_every_backend_gives_the_same_tree(mode: tuple[str, str], backend: str, play: Play) -> None:
     if backend == "mlflow-shared" and not SHARES_PROVIDER:
         pytest.skip("this MLflow has no provider that OpenTelemetry shares")
