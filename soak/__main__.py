@@ -10,6 +10,7 @@ import shutil
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -138,6 +139,7 @@ def main() -> int:
     options = parser.parse_args()
     # What libraries log of a broken context would be thousands of lines; it is counted here.
     logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
     print(f"guardrails-ai {GUARDRAILS_VERSION}")
     ledger, outcome, started = Ledger(), Outcome(options.calls, BATCH), time.monotonic()
     with surroundings(ledger):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import threading
 from dataclasses import dataclass, field
@@ -10,8 +11,10 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-# Caches fill up at first, and pools reach their size.
+# Pools reach their size at first, caches and the histories of shared Guards fill up.
 WARM_UP = 0.2
+# A run of fewer calls is over before memory has settled, and says nothing about it.
+CALLS_TO_JUDGE_MEMORY = 10_000
 
 
 class Sample(NamedTuple):
@@ -33,6 +36,12 @@ class Flat(NamedTuple):
     def holds(self) -> bool:
         """Whether it grew no more than is allowed."""
         return self.last <= self.first + self.allowed
+
+    def __str__(self) -> str:
+        figure = f"{self.first:.1f} to {self.last:.1f}"
+        if self.allowed == math.inf:
+            return f"{figure} (too few calls to judge)"
+        return f"{figure} (+{self.allowed:.1f} allowed)"
 
 
 @dataclass
@@ -58,7 +67,8 @@ def judge(samples: list[Sample], batch: int) -> dict[str, Flat]:
     """Compares the first quarter after warming up with the last one.
 
     The median of a quarter is not moved by a batch that was met at an odd moment. Memory may grow
-    by what the allocator does not give back, a hundredth, and by 100 bytes a call.
+    by what the allocator does not give back, a hundredth, and by 100 bytes a call; of a short run
+    it is not judged.
 
     Args:
         samples: The samples.
@@ -67,8 +77,9 @@ def judge(samples: list[Sample], batch: int) -> dict[str, Flat]:
     warm = samples[int(len(samples) * WARM_UP) :]
     quarter = max(1, len(warm) // 4)
     first, last = (Sample(*map(median, zip(*part, strict=True))) for part in _ends(warm, quarter))
-    calls = batch * len(warm)
-    allowed = Sample(first.memory * 0.01 + 2 + calls * 100 / 2**20, 2, 2)
+    memory = first.memory * 0.01 + 2 + batch * len(warm) * 100 / 2**20
+    enough = len(samples) * batch >= CALLS_TO_JUDGE_MEMORY
+    allowed = Sample(memory if enough else math.inf, 2, 2)
     return {
         name: Flat(*values)
         for name, *values in zip(Sample._fields, first, last, allowed, strict=True)

@@ -41,3 +41,9 @@ def test_a_file_or_a_thread_a_batch_is_growth(figure):
 def test_a_run_of_one_batch_is_judged():
     assert all(flat.holds for flat in judge(samples([400.0]), BATCH).values())
     assert slope(samples([400.0]), BATCH) == 0
+
+
+def test_memory_of_a_short_run_is_not_judged():
+    memory = judge(samples([400.0 + 5 * n for n in range(10)]), BATCH)["memory"]
+    assert memory.holds
+    assert "too few calls" in str(memory)
