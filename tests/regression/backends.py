@@ -1,6 +1,7 @@
 """Who records spans: OpenTelemetry's SDK, or MLflow with one of its two providers."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import count
@@ -170,9 +171,14 @@ def _from_opentelemetry(span: Any) -> Span:
     return Span(span.name, *ids, start=span.start_time, end=span.end_time)
 
 
+def name_of(span: Any) -> str:
+    """The name that an MLflow span was given: an older store numbers those that recur."""
+    return re.sub(r"_\d+$", "", span.name)
+
+
 def _from_mlflow(span: Any) -> Span:
     ids = span.span_id, span.parent_id, span.request_id
-    return Span(span.name, *ids, start=span.start_time_ns, end=span.end_time_ns)
+    return Span(name_of(span), *ids, start=span.start_time_ns, end=span.end_time_ns)
 
 
 BACKENDS: dict[str, Any] = {

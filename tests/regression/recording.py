@@ -11,7 +11,7 @@ from guardrails.integrations.databricks import MlFlowInstrumentor
 from mlflow import MlflowClient
 from opentelemetry import trace
 
-from .backends import MlflowTracing, OpenTelemetryTracing, opentelemetry
+from .backends import MlflowTracing, OpenTelemetryTracing, name_of, opentelemetry
 from .instrumentation import restored
 
 _taken = iter(range(1_000_000))
@@ -35,11 +35,11 @@ class Recording:
 
     def attributes(self, name: str) -> list[dict[str, Any]]:
         """The attributes of each of MLflow's spans that has this name."""
-        return [span.attributes for span in self._spans() if span.name == name]
+        return [span.attributes for span in self._spans() if name_of(span) == name]
 
     def names(self) -> list[str]:
         """The names of MLflow's spans."""
-        return [span.name for span in self._spans()]
+        return [name_of(span) for span in self._spans()]
 
     def text(self) -> str:
         """Everything that was exported to either, as one text."""
