@@ -182,7 +182,7 @@ def _json(value: Any) -> Any:
 def test_under_a_guard_a_validators_secret_is_in_no_span(guard: str, run: Any) -> None:
     with recording(KeepsASecret) as recorded:
         recorded.instrumentor.instrument()
-        with recorded.calling():
+        with recorded.beside():
             run(guard, KeepsASecret(on_fail="noop").with_secret(SECRET).noting())
         assert KEEPER in recorded.names()
         assert SECRET not in recorded.text()
@@ -193,7 +193,7 @@ def test_under_a_guard_a_validators_secret_is_in_no_span(guard: str, run: Any) -
 def test_by_itself_a_validators_secret_is_in_no_span(method: str) -> None:
     with recording(KeepsASecret) as recorded:
         recorded.instrumentor.instrument()
-        with recorded.calling():
+        with recorded.beside():
             alone(method, KeepsASecret(on_fail="noop").with_secret(SECRET).noting())
         assert KEEPER in recorded.names()
         assert SECRET not in recorded.text()
@@ -205,7 +205,7 @@ def test_by_itself_a_validator_that_raises_shows_no_secret(method: str) -> None:
     with recording(NoConnection) as recorded:
         recorded.instrumentor.instrument()
         check = NoConnection(on_fail="noop").with_secret(SECRET).noting()
-        with recorded.calling(), pytest.raises(ConnectionError):
+        with recorded.beside(), pytest.raises(ConnectionError):
             alone(method, check)
         assert KEEPER in recorded.names()
         assert SECRET not in recorded.text()
