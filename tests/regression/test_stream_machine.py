@@ -151,4 +151,4 @@ class StreamMachine(RuleBasedStateMachine):
 
 TestStreams = StreamMachine.TestCase
 TestStreams.settings = settings(max_examples=20, stateful_step_count=20)
-TestStreams.pytestmark = [repaired_by(Patch.STREAMS)]
+setattr(TestStreams, "pytestmark", [repaired_by(Patch.STREAMS)])  # noqa: B010 - mypy refuses the plain form
