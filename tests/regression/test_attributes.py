@@ -14,6 +14,7 @@ from .own_validators import KeepsASecret, NoConnection, Own
 from .patches import Patch, repaired_by
 from .playing import make_guard, play
 from .recording import Recording, recording
+from .release import TRACES_ASYNC_VALIDATE
 from .scenarios import METHODS, Scenario
 from .stage import SECRET, Stage
 from .validators import HUB
@@ -85,8 +86,13 @@ def test_a_stream_writes_nothing_on_the_applications_span(guard: str) -> None:
         assert written(recorded) == {}
 
 
+# The method that has a span in the published release, where a validator runs by itself; the other
+# one writes nothing there either.
+TRACED_BY_ITSELF = "async_validate" if TRACES_ASYNC_VALIDATE else "validate"
+
+
 @repaired_by(Patch.ATTRIBUTES)
-@pytest.mark.parametrize("method", ["validate", "async_validate"])
+@pytest.mark.parametrize("method", [TRACED_BY_ITSELF])
 def test_a_validator_by_itself_writes_nothing_on_the_applications_span(method: str) -> None:
     with recording(Own) as recorded:
         recorded.instrumentor.instrument()
