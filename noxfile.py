@@ -38,7 +38,13 @@ ENDS = ("0.6.0", "0.11.0")
 # Releases with pins of their own: these, upstream's own fix, and the newest of every minor version.
 PINNED = ("0.6.0", "0.6.1", "0.6.8", "0.7.3", "0.8.2", "0.9.3", "0.10.2", "0.11.0")
 # These take long and say the same on every Python: of the ends they run on one.
-LONG = ("test_event_loops.py", "test_parity.py", "test_stream_machine.py")
+LONG = (
+    "test_attributes.py",
+    "test_event_loops.py",
+    "test_instrumentor.py",
+    "test_parity.py",
+    "test_stream_machine.py",
+)
 # Both releases run on it, with the newest MLflow.
 CONTROL_PYTHON = "3.11"
 SCRIPTS_PYTHONS = ("3.10", "3.13")
