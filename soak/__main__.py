@@ -119,6 +119,7 @@ async def soak(outcome: Outcome, seed: int, ledger: Ledger) -> None:
         for run in runs:
             _note(run, outcome)
         del runs, run
+        calls.forget(guards.values())
         if start == 0:
             # All is imported now, and need not be gone through at each collection.
             gc.freeze()
