@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 from demo import results, subjects  # noqa: E402
 from scoreboard import trees  # noqa: E402
-from scripts import lock  # noqa: E402
+from scripts import git, lock  # noqa: E402
 
 CI = bool(os.environ.get("CI"))
 RELEASES = lock.load()
@@ -173,6 +173,13 @@ def install_tree(session: nox.Session, tree: Path) -> None:
     install(session, "--no-deps", "--reinstall-package", "guardrails-ai", str(tree))
 
 
+def install_patched(session: nox.Session, release: str) -> None:
+    """Installs a release's patched tree, and what it is tested with."""
+    tree = make_tree(session, release)
+    install_release(session, release)
+    install_tree(session, tree)
+
+
 def pytest(
     session: nox.Session, release: str, *arguments: str, codes: Sequence[int] = (0,)
 ) -> None:
@@ -188,9 +195,7 @@ def pytest(
 
 def test_release(session: nox.Session, release: str) -> None:
     """Installs a release's patched tree and runs the regression tests on it."""
-    tree = make_tree(session, release)
-    install_release(session, release)
-    install_tree(session, tree)
+    install_patched(session, release)
     whole = CI and release in ENDS and session.python == CONTROL_PYTHON
     pytest(session, release, *(() if whole else (f"--ignore={name}" for name in LONG)))
 
@@ -277,8 +282,8 @@ def _gaps(number: int, ledgers: Sequence[Ledger]) -> list[str]:
 
 def _commits(tree: Path) -> list[tuple[str, str]]:
     """A tree's commits with their subjects: the pristine release, then each patch."""
-    patches = _git("-C", str(tree), "log", "--reverse", "--format=%H %s", "upstream..HEAD")
-    upstream = _git("-C", str(tree), "rev-parse", "upstream^{commit}").strip()
+    patches = git.run(tree, "log", "--reverse", "--format=%H %s", "upstream..HEAD")
+    upstream = git.run(tree, "rev-parse", "upstream^{commit}").strip()
     lines = [f"{upstream} pristine", *patches.splitlines()]
     return [(commit, subject) for commit, _, subject in (line.partition(" ") for line in lines)]
 
@@ -303,13 +308,8 @@ def _run_with(
 
 def _clone(origin: Path, commit: str, tree: Path) -> None:
     shutil.rmtree(tree, ignore_errors=True)
-    _git("clone", "--quiet", "--no-checkout", str(origin), str(tree))
-    _git("-C", str(tree), "checkout", "--quiet", "--detach", commit)
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], check=True, capture_output=True, text=True)
-    return done.stdout
+    git.run(origin, "clone", "--quiet", "--no-checkout", ".", str(tree))
+    git.run(tree, "checkout", "--quiet", "--detach", commit)
 
 
 def _print_control(
@@ -450,12 +450,10 @@ def ui(session: nox.Session) -> None:
 
 
 @nox.session(python=CONTROL_PYTHON, default=False)
-@nox.parametrize("release", [nox.param(release, id=release) for release in ("0.6.0", "0.11.0")])
+@nox.parametrize("release", [nox.param(release, id=release) for release in ENDS])
 def soak(session: nox.Session, release: str) -> None:
     """Very many calls at once, in every mode: `nox -s "soak(0.11.0)" -- --calls 2000`."""
-    tree = make_tree(session, release)
-    install_release(session, release)
-    install_tree(session, tree)
+    install_patched(session, release)
     # From a folder that has no `guardrails/` in it.
     session.chdir(ROOT / "soak")
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])

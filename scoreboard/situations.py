@@ -8,14 +8,13 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from guardrails import AsyncGuard, Guard
 from guardrails.validator_base import register_validator
 from regression.backends import BACKENDS
 from regression.loops import run_async_guard, run_guard
-from regression.playing import KWARGS, MESSAGES, play
+from regression.playing import KWARGS, MESSAGES, make_guard, play
 from regression.scenarios import Scenario
 from regression.spans import Span
-from regression.stage import NAME, Sight, Stage
+from regression.stage import Sight, Stage
 from regression.validators import Acted
 
 from scoreboard.cells import Faults
@@ -83,8 +82,7 @@ def called(kind: str, call: Callable[[], Any], async_call: Callable[[], Any]) ->
 
 def guard_of(kind: str, *checks: Acted) -> Any:
     """A string guard of a kind."""
-    cls = {"Guard": Guard, "AsyncGuard": AsyncGuard}[kind]
-    return cls.for_string(list(checks), name=NAME)
+    return make_guard(kind, checks)
 
 
 def stream_of(kind: str, llm: Llm, *checks: Acted) -> Any:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import shutil
-import subprocess
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from scripts import git
+from scripts.errors import Failure
+from scripts.lock import order
 
 # From here on guardrails' dependencies are those of its newest release.
 NEWER = (0, 10)
@@ -33,17 +36,12 @@ class Tree:
     @property
     def pins(self) -> str:
         """The release whose pinned requirements it is imported with."""
-        return "0.11.0" if version(self.release) >= NEWER else "0.6.0"
-
-
-def version(release: str) -> tuple[int, ...]:
-    """A release as numbers, to be ordered by."""
-    return tuple(int(part) for part in release.split("."))
+        return "0.11.0" if order(self.release) >= NEWER else "0.6.0"
 
 
 def every(releases: list[str]) -> list[Tree]:
     """Both trees of each release, oldest first."""
-    ordered = sorted(releases, key=version)
+    ordered = sorted(releases, key=order)
     return [Tree(release, patched) for release in ordered for patched in (False, True)]
 
 
@@ -54,14 +52,18 @@ def lay_out(tree: Tree, checkout: Path, folder: Path) -> Path:
         tree: The tree.
         checkout: The release's patched tree: a repository with the tag `upstream`.
         folder: Where the tree's folder goes.
+
+    Raises:
+        Failure: If the checkout has no such commit.
     """
     place = folder / tree.name
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     commit = "HEAD" if tree.patched else "upstream"
-    command = ["git", "-C", str(checkout), "archive", commit, "guardrails", "PKG-INFO"]
-    packed = subprocess.run(command, check=True, capture_output=True).stdout
-    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+    packed = git.attempt(checkout, "archive", commit, "guardrails", "PKG-INFO")
+    if packed.returncode:
+        raise Failure(f"{checkout}: {git.first_line(packed.stderr)}")
+    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
         archive.extractall(place, filter="data")
     about = place / f"guardrails_ai-{tree.release}.dist-info"
     about.mkdir()

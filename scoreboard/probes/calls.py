@@ -15,7 +15,7 @@ from regression.scenarios import LOOPS as REGRESSION_LOOPS
 from regression.scenarios import METHODS, Scenario
 from regression.serving import Request, Served, expected
 from regression.spans import Span, seen_paths
-from regression.stage import CALLER, NAME, ROOT, VALUE, Stage
+from regression.stage import NAME, ROOT, VALUE, Stage
 from regression.validators import span_of, validator
 
 from scoreboard.cells import Faults, probes
@@ -51,15 +51,7 @@ def current_span(kind: str, tracing: str) -> Faults:
 @probes("D1", "validator by itself", ("async_validate", "async_validate_stream"))
 def alone(method: str) -> Faults:
     """A validator that nobody's Guard runs sees its caller's ContextVar."""
-    served = Served()
-    check = validator("validate", "first").part(served.act, "first")
-
-    async def main() -> None:
-        CALLER.set("of its own")
-        await getattr(check, method)("One sentence. Another one.", {})
-
-    run_async_guard("running", main)
-    seen = [value for value, _ in served.seen]
+    seen = run_async_guard("running", lambda: Served().by_itself(method))
     return [] if seen == ["of its own"] else [f"it saw {seen}"]
 
 

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import uvloop
-from regression.loops import in_thread, run_guard, without_uvloop
+from regression.loops import in_thread, run_guard, uvloop_installed, without_uvloop
 from regression.scenarios import METHODS
 from regression.serving import Served
 from regression.validators import validator
@@ -48,24 +48,11 @@ def _replaced(what: str) -> Faults:
     def look() -> object:
         return asyncio.get_event_loop() if what == "the loop" else asyncio.get_event_loop_policy()
 
-    with closing(uvloop.new_event_loop()) as loop, _with_uvloop():
+    with closing(uvloop.new_event_loop()) as loop, uvloop_installed(uvloop):
         asyncio.set_event_loop(loop)
         before = look()
         _call("validate")
         return [] if look() is before else [f"{what} was replaced"]
-
-
-@contextmanager
-def _with_uvloop() -> Iterator[None]:
-    """Guardrails as it is where uvloop is installed."""
-    from guardrails import validator_service
-
-    before = validator_service.uvloop
-    validator_service.uvloop = uvloop
-    try:
-        yield
-    finally:
-        validator_service.uvloop = before
 
 
 def _call(method: str) -> None:

@@ -55,7 +55,8 @@ class Control:
 
     def _broken(self, item: pytest.Item, report: pytest.TestReport) -> None:
         if report.failed:
-            self.wrong.append(f"{item.nodeid}: broken in {report.when}")
+            lines = [line for line in str(report.longrepr).splitlines() if line.strip()]
+            self.wrong.append(f"{item.nodeid}: broken in {report.when}: {' '.join(lines[-3:])}")
 
     def _must_pass(self, item: pytest.Item, patch: Patch, report: pytest.TestReport) -> None:
         if report.passed:

@@ -5,7 +5,7 @@ import contextvars
 import os
 import threading
 from collections.abc import Awaitable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any, Callable
 
 from guardrails import validator_service
@@ -54,14 +54,19 @@ def close_current_loop() -> None:
 
 
 @contextmanager
-def without_uvloop() -> Iterator[None]:
-    """guardrails as it is where uvloop is not installed: it takes whichever loop there is."""
+def uvloop_installed(module: Any) -> Iterator[None]:
+    """guardrails as it is where this is the uvloop that is installed; None is none."""
     found = getattr(validator_service, "uvloop", None)
-    validator_service.uvloop = None
+    validator_service.uvloop = module
     try:
         yield
     finally:
         validator_service.uvloop = found
+
+
+def without_uvloop() -> AbstractContextManager[None]:
+    """guardrails as it is where uvloop is not installed: it takes whichever loop there is."""
+    return uvloop_installed(None)
 
 
 def _absent(call: Sync) -> Any:

@@ -60,6 +60,13 @@ class Served:
         CALLER.set(request.value)
         await self._guard(AsyncGuard, request).validate("an answer")
 
+    async def by_itself(self, method: str) -> list[Any]:
+        """Runs a validator that nobody's Guard runs; returns the values that it saw."""
+        CALLER.set("of its own")
+        check = validator("validate", "first").part(self.act, "first")
+        await getattr(check, method)("One sentence. Another one.", {})
+        return [value for value, _ in self.seen]
+
     async def all_at_once(self, requests: Sequence[Request]) -> None:
         """Answers all requests concurrently, each in a task of its own."""
         await asyncio.gather(*[asyncio.ensure_future(self.async_call(r)) for r in requests])

@@ -17,7 +17,7 @@ from .release import SHARES_PROVIDER
 from .scenarios import Scenario
 from .serving import Served
 from .spans import node
-from .stage import CALLER, ROOT, VALUE, Sight, Stage, own_span
+from .stage import ROOT, VALUE, Sight, Stage, own_span
 from .validators import Acted, span_of, validator
 
 pytestmark = repaired_by(Patch.VALIDATORS)
@@ -105,15 +105,8 @@ def test_without_a_loop_of_its_own_siblings_find_nothing_of_each_other(loop: str
 
 @pytest.mark.parametrize("method", ["async_validate", "async_validate_stream"])
 def test_a_validator_by_itself_sees_its_callers_variables(method: str) -> None:
-    served = Served()
-    check = validator("validate", "first").part(served.act, "first")
-
-    async def main() -> None:
-        CALLER.set("of its own")
-        await getattr(check, method)("One sentence. Another one.", {})
-
-    run_async_guard("running", main)
-    assert [value for value, _ in served.seen] == ["of its own"]
+    seen = run_async_guard("running", lambda: Served().by_itself(method))
+    assert seen == ["of its own"]
 
 
 @register_validator(name="tests/ends", data_type="all")
