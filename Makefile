@@ -51,6 +51,10 @@ test: $(STAMP) ## Run the tests on the patched trees
 control: $(STAMP) ## Show that the regression tests fail without the patches
 	@$(NOX) -s control
 
+.PHONY: units
+units: $(STAMP) ## Run the patches' own unit tests, before and after each patch
+	@$(NOX) -s units
+
 .PHONY: soak
 soak: $(STAMP) ## Make 20,000 calls at once and in turns: nothing is lost, foreign or left open
 	@$(NOX) -s soak

@@ -84,6 +84,8 @@ def cells(releases: Iterable[str]) -> tuple[Cell, ...]:
 
 
 CELLS = cells(ENDS)
+# The release that each line is exported from.
+NEWEST = {entry.line: release for release, entry in RELEASES.items()}
 REST = cells(release for release in RELEASES if release not in ENDS)
 
 
@@ -146,6 +148,23 @@ def _configured_index() -> str | None:
 def install(session: nox.Session, *arguments: str) -> None:
     """Installs with the user's index."""
     session.install(*arguments, env=index())
+
+
+def environment(home: Path) -> dict[str, str | None]:
+    """What guardrails and MLflow run with: nothing of the user's own, and nothing is sent out."""
+    home.mkdir(parents=True, exist_ok=True)
+    # Without this file in HOME, guardrails sends usage metrics.
+    (home / ".guardrailsrc").write_text("enable_metrics=false\n", encoding="utf-8")
+    return {
+        "HOME": str(home),
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        # A trace is in the store when its root has ended, and not some time later.
+        "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",
+        "MLFLOW_TRACKING_URI": None,
+        "MLFLOW_USE_DEFAULT_TRACER_PROVIDER": None,
+        "GUARDRAILS_RUN_SYNC": None,
+    }
 
 
 # --- trees ---------------------------------------------------------------------------------
@@ -326,6 +345,45 @@ def _print_control(
     print(f"runs: {len(ledgers)}, wrong: {sum(len(ledger.wrong) for ledger in ledgers)}\n")
 
 
+# --- the patches' own tests ----------------------------------------------------------------
+
+
+@nox.session(python=CONTROL_PYTHON, default=False)
+@nox.parametrize("release", [nox.param(release, id=release) for release in NEWEST.values()])
+def units(session: nox.Session, release: str) -> None:
+    """The unit tests inside the patches: each patch's fail before it, and pass from then on."""
+    origin = make_tree(session, release)
+    install_release(session, release)
+    install_tree(session, origin)
+    tree, commits = Path(session.create_tmp()).resolve() / "tree", _commits(origin)
+    for number, (commit, subject) in enumerate(commits):
+        _clone(origin, commit, tree)
+        if number:
+            session.log(f"with {number}, {subject}, all tests pass")
+            run_units(session, tree, "tests")
+        for after, _ in commits[number + 1 : number + 2]:
+            git.run(tree, "checkout", "--quiet", after, "--", "tests")
+            for test in _new_tests(tree, after):
+                session.log(f"with {number}, {test} fails")
+                # 1: a test failed; 2: what it imports is not there yet.
+                run_units(session, tree, test, codes=(1, 2))
+
+
+def _new_tests(tree: Path, commit: str) -> list[str]:
+    changed = git.run(tree, "diff", "--name-only", f"{commit}~", commit, "--", "tests")
+    return [name for name in changed.splitlines() if Path(name).name.startswith("test_")]
+
+
+def run_units(session: nox.Session, tree: Path, *paths: str, codes: Sequence[int] = (0,)) -> None:
+    """Runs unit tests inside a tree, where its own package comes before the installed one."""
+    session.chdir(tree)
+    options = ("-q", "-p", "no:cacheprovider", "--import-mode=importlib", "-W", "ignore")
+    output = ("--tb=short",) if codes == (0,) else ("--tb=no", "--no-summary")
+    command = ("python", "-m", "pytest", *options, *output, *paths)
+    session.run(*command, env=environment(tree.parent / "home"), success_codes=list(codes))
+    session.chdir(ROOT)
+
+
 # --- checks --------------------------------------------------------------------------------
 
 
@@ -390,25 +448,12 @@ def _install_tools(session: nox.Session) -> None:
 
 # With MLflow 3, as pinned: 3.10 has MLflow 2 for 0.6.0, and 0.6.1 has no lxml for 3.13.
 DEMO_PYTHON = next((v for v in ("3.11", "3.12") if shutil.which(f"python{v}")), "3.11")
-DEMO_ENVIRONMENT = {
-    # A HOME of its own keeps usage metrics off, whatever the user's own says.
-    "HOME": str(ROOT / results.FOLDER),
-    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    # A trace is in the store when its root has ended, and not some time later.
-    "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",
-    "MLFLOW_TRACKING_URI": None,
-    "MLFLOW_USE_DEFAULT_TRACER_PROVIDER": None,
-    "GUARDRAILS_RUN_SYNC": None,
-}
 
 
 @nox.session(venv_backend="none", default=False)
 def demo(session: nox.Session) -> None:
     """The report's scenario on released and on patched trees, their traces side by side."""
     shutil.rmtree(results.FOLDER, ignore_errors=True)
-    results.FOLDER.mkdir(parents=True)
-    (results.FOLDER / ".guardrailsrc").write_text("enable_metrics=false\n", encoding="utf-8")
     for subject in subjects.SUBJECTS:
         session.notify(f"demo_subject({subject.slug})")
     session.notify("demo_report")
@@ -423,11 +468,11 @@ def demo_subject(session: nox.Session, subject: subjects.Subject) -> None:
         make_tree(session, subject.release)
     install(session, *fresh, subject.requirement, "mlflow", "setuptools<81", "-c", subject.pins)
     result, store = results.path(results.FOLDER, subject), f"sqlite:///{ROOT / results.STORE}"
-    log = result.with_suffix(".log")
+    log, home = result.with_suffix(".log"), environment(ROOT / results.FOLDER)
     session.log(f"playing the scenario; what it prints goes to {log}")
     with log.open("w", encoding="utf-8") as output:
         command = ("python", "-m", "demo.scenario", subject.slug, store, str(result))
-        session.run(*command, env=DEMO_ENVIRONMENT, stdout=output)
+        session.run(*command, env=home, stdout=output)
 
 
 @nox.session(venv_backend="none", default=False)
@@ -443,7 +488,8 @@ def ui(session: nox.Session) -> None:
         session.error("there are no traces to show yet: run `make demo` first")
     install(session, "mlflow", "-c", subjects.SUBJECTS[-1].pins)
     command = ("python", "-m", "demo.ui", *filter(None, [os.environ.get("UI_PORT")]))
-    session.run(*command, env=DEMO_ENVIRONMENT, interrupt_timeout=30, terminate_timeout=30)
+    home = environment(ROOT / results.FOLDER)
+    session.run(*command, env=home, interrupt_timeout=30, terminate_timeout=30)
 
 
 # --- load ----------------------------------------------------------------------------------
@@ -490,7 +536,7 @@ def scoreboard_trees(session: nox.Session, release: str) -> None:
     names = [tree.name for tree in SCOREBOARD_TREES if tree.pins == release]
     session.chdir(SCOREBOARD)
     command = ("python", "-m", "scoreboard.play", str(SCOREBOARD), *names)
-    session.run(*command, env={"PYTHONPATH": path, **DEMO_ENVIRONMENT})
+    session.run(*command, env={"PYTHONPATH": path, **environment(SCOREBOARD / "home")})
 
 
 @nox.session(venv_backend="none", default=False)

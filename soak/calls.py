@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
@@ -16,13 +15,12 @@ from regression.stage import Stage
 from regression.validators import ROLES, validator
 
 from soak.ledger import Ledger, Owner, Traced
-from soak.plan import Plan
+from soak.plan import USERS, Plan
 
 CURRENT: ContextVar[Run] = ContextVar("CURRENT")
 SENTENCES = ("The first for {}. ", "The second for {}. ", "The third for {}.")
 REMEMBERED = 10
 REFUSED = "refused on purpose"
-USERS = re.compile(r"user\d+x")
 
 
 class Refused(Exception):

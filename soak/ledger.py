@@ -12,6 +12,8 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from regression.backends import OpenTelemetryTracing
 from regression.stage import CALLER, ROOT
 
+from soak.plan import USERS
+
 
 class Owner(NamedTuple):
     """Whose trace it is."""
@@ -80,11 +82,11 @@ class Ledger(SpanProcessor):
 
 
 def _owned(span: ReadableSpan, owner: Owner) -> bool:
-    """Whether a span says, if it says anything, that it is of this call."""
+    """Whether a span names, if it names any, the call's own user and Guard."""
     attributes = span.attributes or {}
-    return attributes.get("user", owner.user) == owner.user and attributes.get(
-        "guard.name", owner.guard
-    ) in (owner.guard, "")
+    if attributes.get("guard.name", owner.guard) not in (owner.guard, ""):
+        return False
+    return all(set(USERS.findall(str(value))) <= {owner.user} for value in attributes.values())
 
 
 class Traced(OpenTelemetryTracing):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
 
 MODES = (
@@ -19,6 +20,9 @@ KINDS = ("validate", "async_validate", "delegates-to-validate", "delegates-to-su
 ON_FAIL = ("noop", "custom", "fix", "exception")
 # Most calls end as they should: the others must not drown what they could harm.
 ENDS = ("returns",) * 6 + ("llm-raises", "validator-raises", "cancelled", "left", "abandoned")
+
+# What names a user, wherever it is found.
+USERS = re.compile(r"user\d+x")
 
 # Guards of their own are what costs most: half of the calls have one.
 SHARED = 0.5

@@ -1,4 +1,4 @@
-"""D16 to D18: what one user's call shows another's."""
+"""D16 to D18 and D20: what one user's call shows another's."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from regression.loops import run_async_guard, run_guard
 from regression.playing import MESSAGES
+from regression.shared import TRACING, faults_of_guard_spans
 from regression.stage import Stage
 from regression.waiting import PATIENCE, joined
 
@@ -196,3 +197,9 @@ def _call_four(kind: str) -> None:
 
 async def _call_four_at_once(kind: str) -> None:
     await asyncio.gather(*[_measured_guard(kind).validate("an answer") for _ in range(4)])
+
+
+@probes("D20", "guard spans of users who share a Guard", GUARDS, tuple(TRACING))
+def guard_spans(kind: str, tracing: str) -> Faults:
+    """Each user's question is on the span of that user's own call."""
+    return faults_of_guard_spans(kind, tracing)

@@ -44,7 +44,7 @@ def async_llm(chunks: Chunks) -> Callable[..., Any]:
 
 def stream(guard: Any, chunks: Iterable[str] = CHUNKS, **kwargs: Any) -> Any:
     """Starts a stream of a Guard's."""
-    return guard(llm(chunks), messages=MESSAGES, stream=True, **kwargs)
+    return guard(llm(chunks), **{"messages": MESSAGES, "stream": True, **kwargs})
 
 
 async def async_stream(guard: Any, chunks: Chunks = CHUNKS, **kwargs: Any) -> Any:

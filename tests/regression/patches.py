@@ -26,6 +26,7 @@ class Patch(IntEnum):
     LOG_SCOPE = 11
     HUB_TELEMETRY = 12
     SIBLINGS = 13
+    GUARD_SPANS = 14
 
 
 def repaired_by(patch: Patch) -> pytest.MarkDecorator:
