@@ -18,6 +18,7 @@ HOME = prepare()
 CONTROL = pytest.StashKey[Any]()
 
 from .control import Control, patch_of  # noqa: E402
+from .leftovers import let_go, unheard  # noqa: E402
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,6 +55,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         spared = [item for item in items if not control.wants(item)]
         items[:] = [item for item in items if control.wants(item)]
         config.hook.pytest_deselected(items=spared)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Keeps the failures that the control wants from each other."""
+    control = item.config.stash[CONTROL]
+    if control is None or not control.must_fail(item):
+        yield
+        return
+    with unheard() as heard:
+        outcome: Any = yield
+        if outcome.excinfo is not None:
+            let_go(outcome.excinfo[1])
+    if outcome.excinfo is None and heard:
+        outcome.force_exception(AssertionError("\n".join(heard)))
 
 
 @pytest.hookimpl(hookwrapper=True)

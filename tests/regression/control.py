@@ -40,6 +40,11 @@ class Control:
         """
         return self.applied == 0 or patch_of(item) in (self.applied, self.applied + 1)
 
+    def must_fail(self, item: pytest.Item) -> bool:
+        """Whether the patch that repairs a test is still missing."""
+        patch = patch_of(item)
+        return patch is not None and patch > self.applied
+
     def weigh(self, item: pytest.Item, report: pytest.TestReport) -> None:
         """Turns a failure that must be into an expected one, and its absence into a failure.
 
@@ -48,10 +53,10 @@ class Control:
         patch = patch_of(item)
         if patch is None or report.when != "call" or report.skipped:
             self._broken(item, report)
-        elif patch <= self.applied:
-            self._must_pass(item, patch, report)
-        else:
+        elif self.must_fail(item):
             self._must_fail(item, patch, report)
+        else:
+            self._must_pass(item, patch, report)
 
     def _broken(self, item: pytest.Item, report: pytest.TestReport) -> None:
         if report.failed:

@@ -3,12 +3,11 @@
 import asyncio
 import gc
 import logging
-import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 from .loops import in_thread, run_async_guard, run_guard
 from .playing import KWARGS, MESSAGES, make_guard
@@ -195,7 +194,7 @@ def perform(reading: Reading, stage: Stage) -> list[str]:
     source = Source(stage, reading.text.chunks, fails=reading.ending == "the LLM fails")
     consumer = Consumer(stage, source)
     guard = make_guard(reading.guard, _checks(reading, stage))
-    with complaints() as heard, released():
+    with complaints() as heard:
         if reading.guard == "AsyncGuard":
             run_async_guard("running", lambda: _async_perform(reading, consumer, guard))
         else:
@@ -278,20 +277,6 @@ def _reach_faults(reading: Reading, consumer: Consumer) -> list[str]:
     if reading.place == "at once" or tuple(consumer.reached) == reading.outcomes:
         return []
     return [f"outcomes came after {consumer.reached} chunks, expected {reading.outcomes}"]
-
-
-@contextmanager
-def released() -> Iterator[None]:
-    """What an error's traceback holds is let go of here, and not in the middle of another test."""
-    try:
-        yield
-    except BaseException as error:
-        chained: Optional[BaseException] = error
-        while chained is not None:
-            traceback.clear_frames(chained.__traceback__)
-            chained = chained.__cause__ or chained.__context__
-        gc.collect()
-        raise
 
 
 @contextmanager

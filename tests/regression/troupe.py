@@ -17,7 +17,7 @@ from .playing import KWARGS, MESSAGES
 from .plays import WHOLE, Check, Play, expected, handler, model
 from .spans import Span, draw_expected, draw_seen
 from .stage import NAME, ROOT, SECRET, Sight, Stage
-from .streaming import Source, closed_by_the_loop, complaints, released
+from .streaming import Source, closed_by_the_loop, complaints
 from .validators import FAULT, span_of, validator
 from .waiting import PATIENCE
 
@@ -132,7 +132,7 @@ class Player:
 def perform(play: Play, guard: str, loop: str, tracing: Tracing) -> list[str]:
     """Makes a play's calls, the first in a mode; returns everything that is wrong."""
     players = [Player(play, guard, n, Stage(tracing)) for n in range(play.siblings + 1)]
-    with complaints() as heard, released():
+    with complaints() as heard:
         if guard == "AsyncGuard":
             run_async_guard(loop, lambda: _all_at_once(players))
         else:

@@ -13,7 +13,7 @@ from scripts.layout import ROOT
 
 TARGETS = [
     *("apply-patches", "check-patches", "clean", "control", "demo", "help", "lint", "lock"),
-    *("refresh-patches", "requirements", "scoreboard", "soak", "test", "types", "ui"),
+    *("refresh-patches", "requirements", "scoreboard", "soak", "test", "types", "ui", "units"),
 ]
 
 # Stands in for Python: notes its arguments, and "makes" an environment that holds itself.
