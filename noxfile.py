@@ -14,7 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -253,25 +253,31 @@ class Ledger:
 
     Attributes:
         applied: How many patches the tree had.
-        failed: How many tests failed as they must, by patch.
-        passed: How many passed as they must, by patch.
+        failed: How often each test failed as it must, by patch.
+        passed: How often each test passed as it must, by patch.
         wrong: The tests that did not do what their mark says.
     """
 
     applied: int
-    failed: Counter[str]
-    passed: Counter[str]
+    failed: dict[int, Counter[str]]
+    passed: dict[int, Counter[str]]
     wrong: tuple[str, ...]
 
     @classmethod
     def read(cls, applied: int, folder: Path) -> Ledger:
         """Adds up what the processes that ran the tests wrote."""
         written = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")]
-        failed, passed = (
-            sum((Counter(each[name]) for each in written), Counter())
-            for name in ("failed", "passed")
-        )
-        return cls(applied, failed, passed, tuple(w for each in written for w in each["wrong"]))
+        failed, passed = ([each[name] for each in written] for name in ("failed", "passed"))
+        wrong = tuple(fault for each in written for fault in each["wrong"])
+        return cls(applied, _added_up(failed), _added_up(passed), wrong)
+
+
+def _added_up(counts: Iterable[dict[str, dict[str, int]]]) -> dict[int, Counter[str]]:
+    total: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    for each in counts:
+        for patch, tests in each.items():
+            total[int(patch)].update(tests)
+    return total
 
 
 @nox.session(python=CONTROL_PYTHON, default=False)
@@ -290,13 +296,12 @@ def control(session: nox.Session, release: str) -> None:
 
 def _gaps(number: int, ledgers: Sequence[Ledger]) -> list[str]:
     """What is missing to say that a patch is needed, and that it suffices for its tests."""
-    patch = str(number)
-    tests = ledgers[0].failed[patch]
+    tests = ledgers[0].failed[number]
     if not tests:
-        return [f"patch {patch} has no test that needs it"]
-    if ledgers[number - 1].failed[patch] != tests or ledgers[number].passed[patch] != tests:
-        return [f"patch {patch}: not every run of its {tests} tests came to its end"]
-    return []
+        return [f"patch {number} has no test that needs it"]
+    before, after = ledgers[number - 1].failed[number], ledgers[number].passed[number]
+    missing = [test for test in tests if not tests[test] == before[test] == after[test]]
+    return [f"patch {number}: not every run of {test} came to its end" for test in missing]
 
 
 def _commits(tree: Path) -> list[tuple[str, str]]:
@@ -334,14 +339,15 @@ def _clone(origin: Path, commit: str, tree: Path) -> None:
 def _print_control(
     release: str, commits: Sequence[tuple[str, str]], ledgers: Sequence[Ledger]
 ) -> None:
-    """Prints how many of each patch's tests fail without it and pass with it."""
-    row = "{:<9} {:<60} {:>13} {:>12} {:>11}".format
-    print(f"\n{row('release', 'patch', 'fail pristine', 'fail before', 'pass after')}")
+    """Prints how often each patch's tests fail without it and pass with it."""
+    row = "{:<88} {:>13} {:>12} {:>11}".format
+    print(f"\n{row(f'guardrails-ai {release}', 'fail pristine', 'fail before', 'pass after')}")
     for number, (_, subject) in enumerate(commits[1:], start=1):
-        patch = str(number)
-        without, before, after = (ledgers[at] for at in (0, number - 1, number))
-        counts = (without.failed[patch], before.failed[patch], after.passed[patch])
-        print(row(release, f"{number} {subject}"[:60], *counts))
+        columns = [ledgers[0].failed, ledgers[number - 1].failed, ledgers[number].passed]
+        counts = [column[number] for column in columns]
+        print(row(f"{number} {subject}"[:88], *(count.total() for count in counts)))
+        for test in sorted(counts[0]):
+            print(row(f"    {test.replace('::', ' ')}"[:88], *(count[test] for count in counts)))
     print(f"runs: {len(ledgers)}, wrong: {sum(len(ledger.wrong) for ledger in ledgers)}\n")
 
 

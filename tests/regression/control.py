@@ -1,7 +1,7 @@
 """The control: on a tree with only the first patches, later patches' tests must fail."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
@@ -17,20 +17,25 @@ def patch_of(item: pytest.Item) -> Optional[Patch]:
     return Patch(marks[0].args[0]) if len(marks) == 1 else None
 
 
+def _test_of(item: pytest.Item) -> str:
+    """The test's name, whatever its parameters are."""
+    return item.nodeid.partition("[")[0]
+
+
 @dataclass
 class Control:
     """Weighs each test's outcome against its mark.
 
     Attributes:
         applied: How many patches the tree under test has.
-        failed: Tests that failed as they must, by patch.
-        passed: Tests that passed as they must, by patch.
+        failed: How often each test failed as it must, by patch.
+        passed: How often each test passed as it must, by patch.
         wrong: Tests that did not do what their mark says.
     """
 
     applied: int
-    failed: Counter[int] = field(default_factory=Counter)
-    passed: Counter[int] = field(default_factory=Counter)
+    failed: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    passed: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     wrong: list[str] = field(default_factory=list)
 
     def wants(self, item: pytest.Item) -> bool:
@@ -65,7 +70,7 @@ class Control:
 
     def _must_pass(self, item: pytest.Item, patch: Patch, report: pytest.TestReport) -> None:
         if report.passed:
-            self.passed[patch] += 1
+            self.passed[patch][_test_of(item)] += 1
         else:
             self.wrong.append(
                 f"{item.nodeid}: fails with patches up to {self.applied}, needs {patch}"
@@ -73,7 +78,7 @@ class Control:
 
     def _must_fail(self, item: pytest.Item, patch: Patch, report: pytest.TestReport) -> None:
         if report.failed:
-            self.failed[patch] += 1
+            self.failed[patch][_test_of(item)] += 1
             report.outcome, report.wasxfail = "skipped", f"repaired by patch {patch}"
             return
         fault = f"{item.nodeid}: passes with patches up to {self.applied}, says it needs {patch}"
