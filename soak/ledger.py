@@ -30,7 +30,7 @@ class Ledger(SpanProcessor):
     Attributes:
         spans: How many spans there were.
         orphans: Spans without the parent that they should have, by what is wrong.
-        foreign: Spans in the trace of somebody else's call.
+        foreign: Spans that name somebody else than the caller.
     """
 
     spans: int = 0
@@ -78,7 +78,7 @@ class Ledger(SpanProcessor):
             elif parent is not None and parent not in known:
                 self.orphans[f"{span.name}: its parent did not end, {owner.mode}"] += 1
             if not _owned(span, owner):
-                self.foreign[f"{span.name}: in another's trace, {owner.mode}"] += 1
+                self.foreign[f"{span.name}: has another's data, {owner.mode}"] += 1
 
 
 def _owned(span: ReadableSpan, owner: Owner) -> bool:

@@ -56,7 +56,7 @@ def _count_rows(outcome: Outcome, ledger: Ledger) -> list[Row]:
     endings = sum(count for end, count in outcome.ended.items() if end.startswith("wrong"))
     return [
         ("orphans", f"{orphans} of {ledger.spans} spans", orphans == 0),
-        ("spans in another's trace", f"{foreign}", foreign == 0),
+        ("spans with another's data", f"{foreign}", foreign == 0),
         ("foreign or lost values", f"{wrong}", wrong == 0),
         ("calls with another end", f"{endings}", endings == 0),
     ]
