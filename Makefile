@@ -4,11 +4,13 @@ PYTHON ?= python3
 
 # For one release or line; FORCE=1 loses edits; SDISTS=DIR takes sdists from a folder, without a network.
 # CARRY=1 brings a change to the other patch lines too, CARRY="0.6.0 0.8.1" to those only.
+# EMPTY=1 makes a tree also where a line has no patches yet: that is how a new line starts.
 RELEASE ?=
 LINE ?=
 SDISTS ?=
 FORCE ?=
 CARRY ?=
+EMPTY ?=
 
 # With it set, every import of guardrails compiles anew: 14 seconds instead of 4.
 unexport PYTHONDONTWRITEBYTECODE
@@ -27,8 +29,9 @@ help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: apply-patches
-apply-patches: $(STAMP) ## Make the patched trees in guardrails/ (RELEASE= SDISTS= FORCE=1)
-	@$(PATCHES) apply-patches $(CHOSEN) $(if $(filter-out 0,$(FORCE)),--force)
+apply-patches: $(STAMP) ## Make the patched trees in guardrails/ (RELEASE= SDISTS= FORCE=1 EMPTY=1)
+	@$(PATCHES) apply-patches $(CHOSEN) $(if $(filter-out 0,$(FORCE)),--force) \
+		$(if $(filter-out 0,$(EMPTY)),--allow-empty)
 
 .PHONY: refresh-patches
 refresh-patches: $(STAMP) ## Export the commits made in a tree back to its patch line (RELEASE= CARRY=1)

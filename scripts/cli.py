@@ -57,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--sdists", "--find-links", type=Path, help="sdists to use offline")
         if name == "apply-patches":
             sub.add_argument("--force", action="store_true", help="rebuild, losing edits")
-            sub.add_argument("--allow-empty", action="store_true", help=argparse.SUPPRESS)
+            empty = "make a tree also where a line has no patches yet"
+            sub.add_argument("--allow-empty", action="store_true", help=empty)
         if name == "refresh-patches":
             carry = "carry the change to the other lines, or to those named"
             sub.add_argument("--carry", nargs="*", metavar="LINE", help=carry)

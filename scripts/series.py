@@ -7,6 +7,7 @@ from pathlib import Path
 from scripts.errors import Failure
 
 FILE = "series"
+_EMPTY = "restore it, or start the line in the tree that `make apply-patches EMPTY=1` makes"
 
 
 def names(line: Path) -> list[str]:
@@ -26,7 +27,7 @@ def problems(line: Path) -> list[str]:
     present = {path.name for path in line.glob("*.patch")}
     twice = sorted({name for name in listed if listed.count(name) > 1})
     return [
-        *([] if listed else [f"{line / FILE}: lists no patch: an empty series patches nothing"]),
+        *([] if listed else [f"{line / FILE}: lists no patch: {_EMPTY}"]),
         *(f"{line / FILE}: lists {name} twice: keep one" for name in twice),
         *(
             f"{line / name}: listed in the series but missing: restore it or delete its row"

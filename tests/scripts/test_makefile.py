@@ -105,6 +105,8 @@ def test_a_python_that_is_too_old_is_said_in_one_line(project: Project) -> None:
         (["apply-patches", "RELEASE=1.0.0"], "apply-patches --release 1.0.0"),
         (["apply-patches", "FORCE=1"], "apply-patches --force"),
         (["apply-patches", "FORCE=0"], "apply-patches"),
+        (["apply-patches", "EMPTY=1"], "apply-patches --allow-empty"),
+        (["apply-patches", "EMPTY=0"], "apply-patches"),
         (["apply-patches", "SDISTS=a b"], "apply-patches --sdists a b"),
         (["refresh-patches", "RELEASE=1.0.0"], "refresh-patches --release 1.0.0"),
         (
