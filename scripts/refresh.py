@@ -81,6 +81,7 @@ def _refresh_line(
     layout: Layout, locked: dict[str, Release], line: str, options: Options, *, alone: bool
 ) -> list[str]:
     newest = lock.newest(locked.values(), line)
+    others = [] if options.to is None else _others(locked, line, options.to)
     base = _exportable(layout, locked[newest])
     _check_basis(layout, locked[newest])
     with tempfile.TemporaryDirectory(prefix=".exporting-", dir=layout.trees) as scratch:
@@ -88,15 +89,23 @@ def _refresh_line(
         if not patches:
             return [f"{line}: no commits to export from guardrails/{newest}"]
         if replace_line.same(layout.line(line), patches):
+            _check_nothing_to_carry(line, options)
             return [f"{line}: unchanged ({_counted(patches)})"]
         source = carry.Source(line, layout.tree(newest), patches, Path(scratch))
         hints = carry.hints(layout, locked, source) if alone and options.to is None else []
-        others = [] if options.to is None else _others(locked, line, options.to)
         carried = carry.carry(layout, locked, source, others, options.sdists) if others else []
         new = {line: patches} | {made.line: made.patches for made in carried if made.patches}
         served = replace_line.replace_lines(layout, locked, new, options.sdists)
     texts = {line: _counted(patches)} | {made.line: made.text for made in carried}
     return [*(_told(name, text, served.get(name)) for name, text in texts.items()), *hints]
+
+
+def _check_nothing_to_carry(line: str, options: Options) -> None:
+    if options.to is not None:
+        raise Failure(
+            f"{line}: already exported: nothing is left to carry: CARRY belongs to the first "
+            "refresh after an edit; CONTRIBUTING.md, `Change a patch`, tells how to make up for it"
+        )
 
 
 def _others(locked: Mapping[str, Release], line: str, to: Sequence[str]) -> list[str]:

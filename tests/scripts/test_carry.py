@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
-from checkout import BODY, REASON, TRAILERS, Checkout, Result
+from checkout import BODY, REASON, TRAILERS, Checkout, Result, git
 
 from scripts import files
 
@@ -123,11 +124,36 @@ def test_the_order_follows(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) 
     assert sound(checkout)
 
 
-def test_an_untouched_line_carries_nothing(checkout: Checkout) -> None:
+def test_what_is_exported_already_can_not_be_carried_and_is_no_success(checkout: Checkout) -> None:
+    edit_second(checkout)
+    refresh(checkout, "2.0.0")
     before = checkout.snapshot()
     result = carry(checkout)
-    assert (result.code, result.out) == (0, "2.0.0: unchanged (2 patches)\n")
+    assert (result.code, result.out, len(result.errors)) == (1, "", 1)
+    assert "error: 2.0.0: already exported: nothing is left to carry: CARRY belongs" in result.err
     assert checkout.snapshot() == before
+
+
+def test_an_export_without_it_can_be_made_up_for_as_is_documented(checkout: Checkout) -> None:
+    line, saved = checkout.layout.line("2.0.0"), checkout.root / "saved"
+    git(checkout.root, "init", "-q")
+    git(checkout.root, "add", "patches", "guardrails/upstream.toml")
+    git(checkout.root, "commit", "-q", "-m", "as it was")
+    edit_second(checkout)
+    checkout.edit("2.0.0", "guardrails/call.py", "return 1", "return 2")
+    checkout.commit("2.0.0", "Return two")
+    refresh(checkout, "2.0.0")
+    shutil.move(line, saved)
+    git(checkout.root, "checkout", "-q", "HEAD", "patches/2.0.0", "guardrails/upstream.toml")
+    assert checkout.run("apply-patches", "--release", "2.0.0").code == 0
+    checkout.git("2.0.0", "reset", "-q", "--hard", "upstream")
+    checkout.git("2.0.0", "am", "-q", *map(str, sorted(saved.glob("*.patch"))))
+    assert "1.0.0: 2 patches carried, 1 kept, trees" in carry(checkout).out
+    assert [path.read_bytes() for path in checkout.patches("2.0.0")] == [
+        path.read_bytes() for path in sorted(saved.glob("*.patch"))
+    ]
+    assert "def context(y)" in text(checkout, "1.1.0", "guardrails/context.py")
+    assert sound(checkout)
 
 
 def differ(checkout: Checkout) -> None:
@@ -385,8 +411,10 @@ def test_the_edited_release_must_be_named(checkout: Checkout) -> None:
 
 
 def test_an_unknown_line_is_answered_with_the_known_ones(checkout: Checkout) -> None:
+    expected = ["error: no other line 9.0.0: there is 1.0.0"]
+    assert carry(checkout, "9.0.0").errors == expected
     edit_second(checkout)
-    assert carry(checkout, "9.0.0").errors == ["error: no other line 9.0.0: there is 1.0.0"]
+    assert carry(checkout, "9.0.0").errors == expected
 
 
 def test_without_it_the_possibility_is_told(checkout: Checkout) -> None:
