@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts import (
@@ -36,11 +36,13 @@ class Carried:
         line: The line.
         patches: Its new patches, exported; none if nothing changes.
         text: What was carried, in some words.
+        notes: What has to be looked after by hand there.
     """
 
     line: str
     patches: Sequence[Path]
     text: str
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,12 @@ def carry(
         if plans[line].anything
     ]
     done = {made.line: made for made in parallel.each(lambda job: _carried(layout, job), jobs)}
-    return [done.get(line) or Carried(line, (), "unchanged") for line in lines]
+    return [
+        replace(
+            done.get(line) or Carried(line, (), "unchanged"), notes=_notes(release, plans[line])
+        )
+        for line, release in newest.items()
+    ]
 
 
 def hints(layout: Layout, locked: Mapping[str, Release], source: Source) -> list[str]:
@@ -122,6 +129,15 @@ def _plans(layout: Layout, source: Source, lines: Sequence[str]) -> dict[str, Pl
         line: carry_plan.plan(done, list(change.by_subject(line, patches).values()))
         for line, patches in own.items()
     }
+
+
+def _notes(release: Release, plan: Plan) -> list[str]:
+    """Lines know a patch by its subject: what a line has under another one is not carried."""
+    return [
+        f'has no patch "{subject}": if another one stands for it, edit that by hand in '
+        f"guardrails/{release.version}"
+        for subject in plan.missing
+    ]
 
 
 def _check(locked: Mapping[str, Release], plans: Mapping[str, Plan]) -> None:

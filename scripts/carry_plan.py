@@ -37,11 +37,13 @@ class Plan:
         own: The line's patches as they are.
         steps: Its patches to come, in order.
         differs: Names of the patches that the edit does not fit, as this line has others there.
+        missing: Subjects of edited and dropped patches that it has none of.
     """
 
     own: Sequence[Change]
     steps: list[Step] = field(default_factory=list)
     differs: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
 
     @property
     def dropped(self) -> int:
@@ -80,6 +82,8 @@ def plan(edits: Sequence[Edit], own: Sequence[Change]) -> Plan:
     left = {one.subject: one for one in own}
     for edit in edits:
         theirs = _counterpart(edit, left)
+        if edit.before and edit.anything and not theirs:
+            made.missing.append(edit.before.subject)
         try:
             patch = _patch(edit, theirs)
         except _Differs:

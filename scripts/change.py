@@ -51,7 +51,8 @@ class Change:
         """The subject, on one row: by it the lines know a patch."""
         folded = _FOLDED.match(self.message)
         rows = folded[0].splitlines() if folded else []
-        return b" ".join(row.strip() for row in rows).decode("utf-8", "replace")
+        subject = b" ".join(row.strip() for row in rows).decode("utf-8", "replace")
+        return subject.removeprefix("[PATCH] ")
 
     @cached_property
     def files(self) -> list[patchfile.FileDiff]:

@@ -97,7 +97,8 @@ def _refresh_line(
         new = {line: patches} | {made.line: made.patches for made in carried if made.patches}
         served = replace_line.replace_lines(layout, locked, new, options.sdists)
     texts = {line: _counted(patches)} | {made.line: made.text for made in carried}
-    return [*(_told(name, text, served.get(name)) for name, text in texts.items()), *hints]
+    notes = [f"{made.line}: {note}" for made in carried for note in made.notes]
+    return [*(_told(name, text, served.get(name)) for name, text in texts.items()), *notes, *hints]
 
 
 def _check_nothing_to_carry(line: str, options: Options) -> None:

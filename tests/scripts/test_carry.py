@@ -12,6 +12,10 @@ from checkout import BODY, REASON, TRAILERS, Checkout, Result, git
 from scripts import files
 
 STEP = "Keep the context in step 10"
+BY_HAND = (
+    'has no patch "Add a context": if another one stands for it, edit that by hand in '
+    "guardrails/1.1.0"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -251,8 +255,23 @@ def test_a_patch_that_a_line_does_not_have_is_not_brought_by_an_edit(checkout: C
     refresh(checkout, "1.1.0")
     edit_second(checkout)
     result = carry(checkout)
-    assert result.out.endswith("\n1.0.0: unchanged\n")
+    assert result.out.endswith(f"\n1.0.0: unchanged\n1.0.0: {BY_HAND}\n")
     assert subjects(checkout, "1.0.0") == ["Keep-the-context-in-step-10"]
+
+
+@pytest.mark.parametrize("edit", [edit_second, drop_second])
+def test_a_patch_that_a_line_has_by_another_name_is_said_not_to_be_carried(
+    checkout: Checkout, edit
+) -> None:
+    message = f"Bring a context\n\n{REASON}\n{TRAILERS}"
+    checkout.git("1.1.0", "commit", "-q", "--amend", "-m", message)
+    refresh(checkout, "1.1.0")
+    edit(checkout)
+    patches = [path.read_bytes() for path in checkout.patches("1.0.0")]
+    result = carry(checkout)
+    assert (result.code, result.out.count("has no patch")) == (0, 1)
+    assert f"1.0.0: {BY_HAND}\n" in result.out
+    assert [path.read_bytes() for path in checkout.patches("1.0.0")] == patches
 
 
 def test_a_patch_that_only_the_line_has_stays_in_its_place(
