@@ -22,6 +22,9 @@ _EXCLUDE = "__pycache__/\n*.py[co]\n*.egg-info/\nbuild/\ndist/\n"
 # An attribute file in the sdist must not change what is committed.
 _ATTRIBUTES = "* -text -ident -filter -working-tree-encoding !diff !whitespace\n"
 
+# What git says of a diff that it cannot apply; it stops for other reasons too.
+_NO_FIT = re.compile(r"^error: (patch failed: |.+: (does not exist|already exists))", re.MULTILINE)
+
 _AM_MAIL = ("am", "--keep-non-patch", "--keep-cr", "--no-scissors", "--no-gpg-sign")
 AM = (*_AM_MAIL, "--committer-date-is-author-date", "--whitespace=error", "-q")
 
@@ -99,7 +102,8 @@ def _apply(folder: Path, version: str, patches: Sequence[Path]) -> None:
     if done.returncode:
         stderr = done.stderr.decode("utf-8", "replace")
         patch = _stopped_at(folder, patches)
-        what = _already(folder, version, patch) or where(version, patch, stderr)
+        already = _NO_FIT.search(stderr) and _already(folder, version, patch)
+        what = already or where(version, patch, stderr)
         raise PatchFailure(f"{_shown(patch)}: {what}", folder)
 
 

@@ -205,6 +205,20 @@ def test_a_patch_that_upstream_has_already_is_said_to_be_so(checkout: Checkout) 
     assert "0003-Again.patch: 2.0.0 has this change already: drop the patch" in result.err
 
 
+@pytest.mark.parametrize(
+    ("number", "complaint"),
+    [(0, "Patch format detection failed."), (1, "empty ident name (for <>) not allowed")],
+)
+def test_a_damaged_patch_is_not_taken_for_one_that_upstream_has(
+    checkout: Checkout, number: int, complaint: str
+) -> None:
+    patch = checkout.patches("2.0.0")[number]
+    patch.write_text(patch.read_text().replace("From 0000", "Frm 0000", 1))
+    result = checkout.run("apply-patches", "--release", "2.0.0")
+    expected = f"error: patches/2.0.0/{patch.name}: does not apply to 2.0.0: {complaint}; "
+    assert [row[: len(expected)] for row in result.errors] == [expected]
+
+
 def test_an_offset_is_refused_for_a_lines_newest_release(checkout: Checkout) -> None:
     patch = checkout.patches("2.0.0")[0]
     text = patch.read_text().replace("@@ -7,7 +7,7 @@", "@@ -5,7 +5,7 @@")
