@@ -52,8 +52,9 @@ def _line(layout: Layout, line: str) -> Iterator[str]:
     for problem in series.problems(folder):
         yield problem.replace(str(folder), layout.shown(folder))
     patches = [folder / name for name in series.names(folder)]
+    empty = series.empties(folder)
     for number, patch in enumerate(patches, start=1):
-        if patch.exists():
+        if patch.exists() and patch.name not in empty:
             yield from (f"{layout.shown(patch)}: {text}" for text in lint.lint(patch, number))
 
 

@@ -25,6 +25,7 @@ def problems(line: Path) -> list[str]:
     """What a line's series and its files disagree on, one text each that says what to do."""
     listed = names(line)
     present = {path.name for path in line.glob("*.patch")}
+    empty = empties(line)
     twice = sorted({name for name in listed if listed.count(name) > 1})
     return [
         *([] if listed else [f"{line / FILE}: lists no patch: {_EMPTY}"]),
@@ -34,11 +35,17 @@ def problems(line: Path) -> list[str]:
             for name in listed
             if name not in present
         ),
+        *(f"{line / name}: is empty: restore it or delete it and its row" for name in empty),
         *(
             f"{line / name}: not listed in the series: list it or delete it"
             for name in sorted(present.difference(listed))
         ),
     ]
+
+
+def empties(line: Path) -> list[str]:
+    """The names of the patches in which nothing is; git would name the wrong one."""
+    return sorted(path.name for path in line.glob("*.patch") if not path.read_bytes().strip())
 
 
 def read(line: Path, *, allow_empty: bool = False) -> list[Path]:

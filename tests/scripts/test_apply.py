@@ -253,6 +253,10 @@ def test_a_tree_that_is_not_the_locked_one_is_refused(checkout: Checkout) -> Non
         (lambda line: next(line.glob("0002*")).unlink(), "listed in the series but missing"),
         (lambda line: (line / "0003-x.patch").touch(), "not listed in the series"),
         (
+            lambda line: next(line.glob("0002*")).write_bytes(b""),
+            "patches/2.0.0/0002-Add-a-context.patch: is empty: restore it",
+        ),
+        (
             lambda line: (line / "series").write_text((line / "series").read_text() * 2),
             "twice: keep one",
         ),

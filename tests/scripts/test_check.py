@@ -95,6 +95,14 @@ def test_all_problems_are_told_at_once(checkout: Checkout) -> None:
     assert len(result.errors) == 3
 
 
+def test_an_empty_patch_hides_no_other_problem(checkout: Checkout) -> None:
+    empty_patch(checkout)
+    swap("Defects: D1, D13\n", "")(checkout.patches("2.0.0")[0])
+    swap("Bug: ", "Bag: ")(checkout.patches("1.0.0")[0])
+    result = checkout.run("check-patches")
+    assert len(result.errors) == 3
+
+
 def empty_series(checkout: Checkout) -> None:
     (checkout.layout.line("2.0.0") / "series").write_text("")
 
@@ -105,6 +113,10 @@ def unlisted(checkout: Checkout) -> None:
 
 def missing(checkout: Checkout) -> None:
     checkout.patches("2.0.0")[1].unlink()
+
+
+def empty_patch(checkout: Checkout) -> None:
+    checkout.patches("2.0.0")[1].write_bytes(b"")
 
 
 def twice(checkout: Checkout) -> None:
@@ -144,6 +156,7 @@ def wrong_tree(checkout: Checkout) -> None:
         (empty_series, "patches/2.0.0/series: lists no patch"),
         (unlisted, "patches/2.0.0/0003-x.patch: not listed in the series"),
         (missing, "patches/2.0.0/0002-Add-a-context.patch: listed in the series but missing"),
+        (empty_patch, "patches/2.0.0/0002-Add-a-context.patch: is empty: restore it"),
         (twice, "patches/2.0.0/series: lists 0001-Keep-the-context-in-step-10.patch twice"),
         (misnumbered, "patches/2.0.0/0007-Add-a-context.patch: is number 2 of the series"),
         (misnamed, "patches/2.0.0/0002-x.patch: an export names it 0002-Add-a-context.patch"),
