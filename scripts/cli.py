@@ -100,9 +100,11 @@ def _check(layout: Layout, options: argparse.Namespace) -> int:
     from scripts import check
 
     locked = lock.load(layout.lock)
-    problems = check.check(layout, locked, _chosen(locked, options.release), options.sdists)
+    chosen = _chosen(locked, options.release)
+    problems = check.check(layout, locked, chosen, options.sdists)
     if not problems:
-        print(f"patches: no problems in {len({r.line for r in locked.values()})} lines")
+        lines = len({locked[version].line for version in chosen})
+        print(f"patches: no problems in {lines} {'line' if lines == 1 else 'lines'}")
     return _failed(problems)
 
 

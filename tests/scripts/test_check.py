@@ -87,6 +87,11 @@ def test_a_sound_checkout_passes(checkout: Checkout) -> None:
     assert checkout.snapshot() == before
 
 
+def test_only_lines_that_were_checked_are_counted(checkout: Checkout) -> None:
+    result = checkout.run("check-patches", "--release", "2.0.0")
+    assert (result.code, result.out) == (0, "patches: no problems in 1 line\n")
+
+
 def test_all_problems_are_told_at_once(checkout: Checkout) -> None:
     for patch in checkout.patches("2.0.0"):
         swap("Defects: D1, D13\n", "")(patch)
