@@ -42,7 +42,7 @@ check-patches: $(STAMP) ## Lint the patches and rebuild every tree from them (RE
 	@$(PATCHES) check-patches $(CHOSEN)
 
 .PHONY: lock
-lock: $(STAMP) ## Add a release to the lock or refresh its entry (RELEASE=0.6.1 LINE=0.6.0)
+lock: $(STAMP) ## Add a release to the lock or refresh its entry (RELEASE=0.8.2 LINE=0.8.1)
 	@test -n "$(RELEASE)" || { echo "error: name the release: make lock RELEASE=0.11.0" >&2; exit 2; }
 	@$(PATCHES) lock $(CHOSEN) $(if $(LINE),--line $(LINE))
 
