@@ -66,7 +66,12 @@ def _line(place: Layout, version: str) -> str:
     lines = [path.name for path in place.patches.glob("*") if lock.valid_version(path.name)]
     fitting = [line for line in lines if lock.order(line) <= lock.order(version)]
     if not fitting:
-        raise Failure(f"no patch line is old enough for {version}: name one with LINE=")
+        oldest = min(lines, key=lock.order, default="")
+        there = f"the oldest starts at {oldest}" if oldest else "there is none yet"
+        raise Failure(
+            f"no patch line is old enough for {version}: {there}: start one, "
+            f"patches/{version} with an empty file `series`"
+        )
     return max(fitting, key=lock.order)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 
 import pytest
 from checkout import BODY, Checkout, archive, member, pkg_info, sdist
@@ -131,7 +132,12 @@ def test_an_sdist_that_changed_is_refused(checkout: Checkout) -> None:
     [
         ("1.0.1", None, "no sdist of 1.0.1 here"),
         ("1.0rc1", None, "not a final release's version"),
-        ("0.1.0", sdist("0.1.0"), "no patch line is old enough for 0.1.0"),
+        (
+            "0.1.0",
+            sdist("0.1.0"),
+            "no patch line is old enough for 0.1.0: the oldest starts at 1.0.0: start one, "
+            "patches/0.1.0 with an empty file `series`",
+        ),
         ("1.0.1", sdist("1.0.1")[:50], "not a whole .tar.gz"),
         ("1.0.1", archive(member("guardrails_ai-1.0.1/a", b"")), "no PKG-INFO"),
         (
@@ -174,3 +180,13 @@ def test_an_interrupt_writes_nothing(checkout: Checkout, monkeypatch: pytest.Mon
     monkeypatch.setattr(build, "_apply", interrupt)
     assert checkout.run("lock", "--release", "2.0.0").code == 130
     assert checkout.snapshot() == before
+
+
+def test_before_the_first_line_the_way_to_one_is_told(empty: Checkout) -> None:
+    shutil.rmtree(empty.layout.patches)
+    assert empty.run("lock", "--release", "1.0.0").errors == [
+        "error: no patch line is old enough for 1.0.0: there is none yet: start one, "
+        "patches/1.0.0 with an empty file `series`"
+    ]
+    empty.start_line("1.0.0")
+    assert empty.run("lock", "--release", "1.0.0").code == 0
