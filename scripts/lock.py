@@ -54,21 +54,24 @@ class Release:
 _KEYS = tuple(field.name for field in fields(Release) if field.name != "version")
 
 
-def load(path: Path = PATH) -> dict[str, Release]:
+def load(path: Path = PATH, *, allow_empty: bool = False) -> dict[str, Release]:
     """Read the lock.
 
     Args:
         path: The lock file.
+        allow_empty: Whether it may still have no release, as when the first one is added.
 
     Returns:
         The releases by version, oldest first.
 
     Raises:
-        Failure: If the file cannot be read, is not TOML, or an entry is not whole.
+        Failure: If the file cannot be read, is not TOML, has no release, or an entry is not whole.
     """
     tables = _document(path).unwrap().get("release", {})
     if not isinstance(tables, dict) or not all(isinstance(t, dict) for t in tables.values()):
         raise Failure(f'{path}: every release is a table, such as [release."0.11.0"]')
+    if not (tables or allow_empty):
+        raise Failure(f"{path}: no release in it: restore it, or `make lock RELEASE=0.11.0`")
     releases = {version: _release(version, table, path) for version, table in tables.items()}
     return dict(sorted(releases.items(), key=lambda item: order(item[0])))
 

@@ -42,7 +42,7 @@ def lock_release(
         raise Failure(f"{version!r} is not a final release's version, such as 0.11.0")
     line = line or _line(place, version)
     _check_line(place, line, version)
-    locked = lock.load(place.lock) if place.lock.exists() else {}
+    locked = lock.load(place.lock, allow_empty=True) if place.lock.exists() else {}
     name, content = _from_folder(version, sdists) if sdists else _from_index(version)
     release = _described(version, name, content, line)
     _same_sdist(locked.get(version), release)

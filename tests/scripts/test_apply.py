@@ -77,6 +77,14 @@ def test_an_unknown_release_is_answered_with_the_known_ones(checkout: Checkout) 
     assert result.errors == ["error: release 3.0.0 is not in the lock; it has 1.0.0, 1.1.0, 2.0.0"]
 
 
+@pytest.mark.parametrize("command", ["apply-patches", "refresh-patches", "check-patches"])
+def test_an_empty_lock_is_no_success(checkout: Checkout, command: str) -> None:
+    checkout.layout.lock.write_text("")
+    result = checkout.run(command)
+    assert (result.code, result.out, len(result.errors)) == (1, "", 1)
+    assert f"{checkout.layout.lock}: no release in it" in result.err
+
+
 def test_a_changed_series_rebuilds_the_tree(checkout: Checkout) -> None:
     shutil.rmtree(checkout.layout.line("2.0.0"))
     checkout.start_line("2.0.0")

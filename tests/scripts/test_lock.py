@@ -90,6 +90,17 @@ def test_a_missing_lock_says_how_to_make_one(tmp_path: Path) -> None:
         lock.load(tmp_path / "upstream.toml")
 
 
+@pytest.mark.parametrize("text", ["", "# Ours.\n", "[release]\n"])
+def test_an_empty_lock_is_refused_unless_it_is_about_to_be_filled(
+    tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "upstream.toml"
+    path.write_text(text)
+    with pytest.raises(Failure, match=r"upstream\.toml: no release in it: restore it, or `make"):
+        lock.load(path)
+    assert lock.load(path, allow_empty=True) == {}
+
+
 def test_a_release_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
         RELEASE.tree = "x"  # type: ignore[misc]

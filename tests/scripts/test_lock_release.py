@@ -22,6 +22,14 @@ def test_a_release_is_described_from_its_sdist(empty: Checkout) -> None:
     assert release.pythons == ("3.10", "3.11")
 
 
+def test_an_empty_lock_takes_its_first_release(empty: Checkout) -> None:
+    empty.layout.trees.mkdir()
+    empty.layout.lock.write_text("# Ours.\n")
+    assert empty.run("lock", "--release", "1.0.0").code == 0
+    assert list(empty.lock) == ["1.0.0"]
+    assert empty.layout.lock.read_text().startswith("# Ours.\n")
+
+
 @pytest.mark.parametrize(
     ("requires", "pythons"),
     [
