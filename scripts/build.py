@@ -7,7 +7,8 @@ on the branch `context` one commit a patch.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,18 +66,25 @@ def build(
         Failure: If the sdist is refused.
     """
     files.remove(folder)
-    try:
+    with removed_unless_refused(folder):
         base = _pristine(folder, version, archive)
         _apply(folder, version, patches)
         if exact:
             _check_exact(folder, version, base, patches)
         head = git.run(folder, "rev-parse", "HEAD", "HEAD^{tree}").split()
+    return Built(folder, base, head[0], head[1])
+
+
+@contextmanager
+def removed_unless_refused(folder: Path) -> Iterator[None]:
+    """Remove a tree after any failure or interrupt, but for a patch that does not apply."""
+    try:
+        yield
     except PatchFailure:
         raise
     except BaseException:
         files.remove(folder)
         raise
-    return Built(folder, base, head[0], head[1])
 
 
 def _pristine(folder: Path, version: str, archive: tuple[str, bytes]) -> str:

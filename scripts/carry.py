@@ -154,11 +154,13 @@ def _check(locked: Mapping[str, Release], plans: Mapping[str, Plan]) -> None:
 def _carried(layout: Layout, job: _Job) -> Carried:
     line, version = job.release.line, job.release.version
     own = series.read(layout.line(line))
-    built = build.build(layout.building(version), version, job.archive, own, exact=True)
     steps = _written(job.plan.steps, job.source.scratch / "merging" / line)
-    left_out = merge.merge(built, version, steps, job.source.tree / ".git" / "objects")
-    patches = build.exported(built.folder, built.base, job.source.scratch / "carried" / line)
-    files.remove(built.folder)
+    place = layout.building(version)
+    with build.removed_unless_refused(place):
+        built = build.build(place, version, job.archive, own, exact=True)
+        left_out = merge.merge(built, version, steps, job.source.tree / ".git" / "objects")
+        patches = build.exported(place, built.base, job.source.scratch / "carried" / line)
+        files.remove(place)
     made = [step for path, step in steps.items() if path not in left_out]
     notes = [
         f"left out {path.name}, whose change {version} has already" for path in left_out

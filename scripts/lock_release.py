@@ -137,12 +137,14 @@ def _lock_in(
     line, version = place.line(release.line), release.version
     patches = series.read(line, allow_empty=True)
     archive = release.sdist, content
-    built = build.build(place.building(version), version, archive, patches, exact=False)
-    locked[version] = replace(release, tree=built.tree)
-    fetch.keep(layout.cache() / release.sdist, content)
+    tree = place.building(version)
     with tempfile.TemporaryDirectory(prefix=".exporting-", dir=place.trees) as scratch:
-        exported = build.exported(built.folder, built.base, Path(scratch) / "patches")
-        files.remove(built.folder)
+        with build.removed_unless_refused(tree):
+            built = build.build(tree, version, archive, patches, exact=False)
+            exported = build.exported(tree, built.base, Path(scratch) / "patches")
+            files.remove(tree)
+        locked[version] = replace(release, tree=built.tree)
+        fetch.keep(layout.cache() / release.sdist, content)
         newest = lock.newest(locked.values(), release.line) == version
         if newest and not replace_line.same(line, exported):
             # A line is kept exact for its newest release; the older ones may have offsets.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from checkout import BODY, REASON, TRAILERS, Checkout, Result, git
 
-from scripts import files
+from scripts import build, files
 
 STEP = "Keep the context in step 10"
 BY_HAND = (
@@ -411,6 +411,28 @@ def test_nothing_changes_in_any_line_if_the_last_step_fails(
     monkeypatch.setattr(files, "_move", fail)
     assert carry(checkout).code == 1
     assert checkout.snapshot() == before
+
+
+@pytest.mark.parametrize("step", ["merge.merge", "build.exported"])
+def test_ctrl_c_leaves_no_half_built_tree(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def interrupt(folder: object, *_: object) -> list[Path]:
+        if "2.0.0" in str(folder):
+            return exported(folder, *_)
+        raise KeyboardInterrupt
+
+    edit_second(checkout)
+    before = checkout.snapshot()
+    exported = build.exported
+    monkeypatch.setattr(f"scripts.{step}", interrupt)
+    result = carry(checkout)
+    assert (result.code, result.errors) == (
+        130,
+        ["error: interrupted: nothing is left half done"],
+    )
+    assert checkout.snapshot() == before
+    assert not checkout.layout.building("1.1.0").exists()
 
 
 def test_two_patches_with_one_subject_are_refused(checkout: Checkout) -> None:

@@ -180,12 +180,15 @@ def test_a_line_that_starts_later_is_refused(checkout: Checkout) -> None:
     assert "starts later" in checkout.run("lock", "--release", "0.9.0", "--line", "1.0.0").err
 
 
-def test_an_interrupt_writes_nothing(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", ["_apply", "exported"])
+def test_an_interrupt_writes_nothing(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     before = checkout.snapshot()
-    monkeypatch.setattr(build, "_apply", interrupt)
+    monkeypatch.setattr(build, step, interrupt)
     assert checkout.run("lock", "--release", "2.0.0").code == 130
     assert checkout.snapshot() == before
 
