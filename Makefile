@@ -89,7 +89,9 @@ requirements: $(STAMP) ## Resolve requirements.in anew into the hash-locked requ
 
 .PHONY: clean
 clean: ## Remove the environments and caches; the trees in guardrails/ stay
-	rm -rf $(VENV) .nox .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .nox .hypothesis
+	@find . \( -path ./guardrails -o -path ./.git \) -prune -o -type d \( -name __pycache__ \
+		-o -name .mypy_cache -o -name .pytest_cache -o -name .ruff_cache \) -prune -exec rm -rf {} +
 
 # The stamp is the installed requirements: it is written last, so a half-made environment is remade.
 $(STAMP): requirements.txt

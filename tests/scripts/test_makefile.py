@@ -99,6 +99,21 @@ def test_a_python_that_is_too_old_is_said_in_one_line(project: Project) -> None:
     assert result.stderr.startswith("error: Python 3.10 or newer is needed")
 
 
+def test_clean_removes_our_caches_wherever_they_are_and_nothing_of_a_tree(project: Project) -> None:
+    caches = [
+        *(".venv/bin", ".nox", ".hypothesis", ".mypy_cache/3.10", ".pytest_cache", ".ruff_cache"),
+        *("__pycache__", "demo/.ruff_cache", "tests/.mypy_cache", "tests/scripts/__pycache__"),
+    ]
+    kept = ["guardrails/1.0.0/.ruff_cache", "guardrails/1.0.0/a/__pycache__", "tests/guardrails"]
+    for name in [*caches, *kept]:
+        (project.root / name).mkdir(parents=True)
+        (project.root / name / "file").touch()
+    assert project.make("clean").returncode == 0
+    assert [name for name in caches if (project.root / name).exists()] == []
+    assert [name for name in kept if not (project.root / name / "file").exists()] == []
+    assert (project.root / "requirements.txt").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "call"),
     [
