@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _failed(failures: Sequence[str]) -> int:
-    for failure in failures:
+    # What is wrong with the machine, every release complains of.
+    for failure in dict.fromkeys(failures):
         print("error:", " ".join(failure.splitlines()), file=sys.stderr)
     return int(bool(failures))
 

@@ -27,7 +27,8 @@ def locked(release: Release, folder: Path | None = None) -> tuple[str, bytes]:
         return release.sdist, _downloaded(release, path)
     if not path.is_file():
         raise Failure(f"{path}: not there, and with SDISTS no index is asked")
-    where = f"{path} (delete it to go on)"
+    # The cache is filled from the index again; a folder of one's own is not.
+    where = f"{path} ({'replace' if folder else 'delete'} it to go on)"
     return release.sdist, sdist.verified(path.read_bytes(), release.sha256, where)
 
 

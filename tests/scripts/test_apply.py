@@ -286,7 +286,7 @@ def test_a_wrong_hash_is_refused_before_anything_is_unpacked(
     path = checkout.publish("2.0.0", {"guardrails/evil.py": "boom\n"})
     result = checkout.run("apply-patches", "--release", "2.0.0", "--force")
     assert result.code == 1
-    assert str(path) in result.err
+    assert f"error: {path} (replace it to go on): refused: " in result.err
     assert f"the lock says {checkout.lock['2.0.0'].sha256}" in result.err
 
 
@@ -295,6 +295,18 @@ def test_a_missing_sdist_is_named(checkout: Checkout) -> None:
     result = checkout.run("apply-patches", "--release", "2.0.0", "--force")
     assert result.code == 1
     assert "guardrails_ai-2.0.0.tar.gz: not there, and with SDISTS no index is asked" in result.err
+
+
+@pytest.mark.parametrize("command", ["apply-patches", "check-patches", "refresh-patches"])
+def test_without_git_one_line_says_so(
+    checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    before = checkout.snapshot()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = checkout.run(command)
+    assert (result.code, result.out) == (1, "")
+    assert result.errors == ["error: git is not on PATH: install git 2.30 or newer"]
+    assert checkout.snapshot() == before
 
 
 def test_ctrl_c_while_building_leaves_everything_as_it_was(
