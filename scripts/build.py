@@ -15,8 +15,8 @@ from pathlib import Path
 from scripts import files, git, patchfile, sdist
 from scripts.errors import Failure, PatchFailure
 
-# Raise it when a change here makes other trees from the same input: they are then rebuilt.
-FORMAT = 1
+# Raise it when a change here makes other commits from the same input: trees are then rebuilt.
+FORMAT = 2
 
 # What building or importing the package leaves behind is no edit of the tree.
 _EXCLUDE = "__pycache__/\n*.py[co]\n*.egg-info/\nbuild/\ndist/\n"

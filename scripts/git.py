@@ -16,7 +16,8 @@ from pathlib import Path
 from scripts.errors import Failure
 
 NAME = "Guardrails Context"
-EMAIL = "guardrails-context@users.noreply.github.com"
+# As the patches' authors: a name that can be nobody's.
+EMAIL = "maintainers@guardrails-context.invalid"
 BASE_DATE = "2000-01-01T00:00:00+0000"
 ZERO_ID = "0" * 40
 

@@ -41,6 +41,20 @@ def test_a_commits_dates_are_its_patchs(checkout: Checkout) -> None:
         assert committed == authored
 
 
+def test_who_committed_can_be_nobody(checkout: Checkout) -> None:
+    addresses = set(checkout.git("2.0.0", "log", "--format=%ce").split())
+    assert len(addresses) == 1
+    assert addresses.pop().endswith(".invalid")
+
+
+def test_trees_in_another_format_are_built_anew(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "FORMAT", build.FORMAT + 1)
+    result = checkout.run("apply-patches")
+    assert (result.code, result.out.count("built"), result.out.count("up to date")) == (0, 3, 0)
+
+
 def test_the_tree_is_the_one_that_the_lock_says(checkout: Checkout) -> None:
     for version, release in checkout.lock.items():
         assert checkout.git(version, "rev-parse", "HEAD^{tree}").strip() == release.tree
