@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts import build, fetch, files, lock, parallel, series, trees
+from scripts import build, errors, fetch, files, lock, parallel, series, trees
 from scripts.errors import Failure
 from scripts.layout import Layout
 from scripts.lock import Release
@@ -149,4 +149,4 @@ def _touched(layout: Layout, version: str, look: Finding) -> str:
 def _text(version: str, error: Failure | OSError) -> str:
     if isinstance(error, Failure):
         return str(error)
-    return f"{version}: {error.filename or 'disk'}: {error.strerror or error}"
+    return f"{version}: {errors.reason(error)}"

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts import lock
+from scripts import errors, lock
 from scripts.errors import Failure
 from scripts.layout import ROOT, Layout
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Failure as failure:
         return _failed([str(failure)])
     except OSError as error:
-        return _failed([f"{error.filename or 'disk'}: {error.strerror or error}"])
+        return _failed([errors.reason(error)])
     except KeyboardInterrupt:
         _failed(["interrupted: nothing is left half done"])
         return _INTERRUPTED

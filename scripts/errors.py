@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 
+def reason(error: OSError) -> str:
+    """Where the system refused something, and why."""
+    return f"{error.filename or 'disk'}: {error.strerror or error}"
+
+
 class Failure(Exception):
     """An expected failure. Its text is one line that says what is wrong and what to do."""
 

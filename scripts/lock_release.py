@@ -9,12 +9,11 @@ from dataclasses import replace
 from email.parser import HeaderParser
 from pathlib import Path
 
-from scripts import build, fetch, files, layout, lock, replace_line, sdist, series, trees
+from scripts import build, fetch, files, git, layout, lock, replace_line, sdist, series, trees
 from scripts.errors import Failure
 from scripts.layout import Layout
 from scripts.lock import Release
 
-_NO_TREE = "0" * 40
 # Some releases declare 3.14, but what they depend on refuses it.
 _NEWEST_PYTHON = "3.13"
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
@@ -102,7 +101,7 @@ def _described(version: str, name: str, content: bytes, line: str) -> Release:
     pythons = _pythons(headers.get_all("Classifier", []), headers["Requires-Python"] or "")
     if not pythons:
         raise Failure(f"{name}: it declares no Python version")
-    return Release(version, name, hashlib.sha256(content).hexdigest(), pythons, line, _NO_TREE)
+    return Release(version, name, hashlib.sha256(content).hexdigest(), pythons, line, git.ZERO_ID)
 
 
 def _pythons(classifiers: list[str], requires: str) -> tuple[str, ...]:
