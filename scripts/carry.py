@@ -25,6 +25,7 @@ from scripts.errors import Failure
 from scripts.layout import Layout
 from scripts.lock import Release
 
+MAKE_UP = "CONTRIBUTING.md, `Change a patch`, tells how to make up for it"
 _ADVICE = 'to leave a line out, name the others: CARRY="0.8.1 0.9.0"'
 
 
@@ -110,7 +111,7 @@ def carry(
 
 
 def hints(layout: Layout, locked: Mapping[str, Release], source: Source) -> list[str]:
-    """A line of text if other lines have an edited patch as it was, so that it could be carried."""
+    """A line of text if other lines have an edited patch as it was, so that it might be carried."""
     others = list(dict.fromkeys(r.line for r in locked.values() if r.line != source.line))
     try:
         plans = _plans(layout, source, others)
@@ -118,7 +119,8 @@ def hints(layout: Layout, locked: Mapping[str, Release], source: Source) -> list
         # A refresh of one line needs no other line to be sound.
         return []
     lines = [line for line, plan in plans.items() if plan.outdated]
-    return [f"with CARRY=1 the change would reach {', '.join(lines)} too"] if lines else []
+    told = f"CARRY=1 would have brought the change to {', '.join(lines)} too: {MAKE_UP}"
+    return [told] if lines else []
 
 
 def _plans(layout: Layout, source: Source, lines: Sequence[str]) -> dict[str, Plan]:

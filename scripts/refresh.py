@@ -105,7 +105,7 @@ def _check_nothing_to_carry(line: str, options: Options) -> None:
     if options.to is not None:
         raise Failure(
             f"{line}: already exported: nothing is left to carry: CARRY belongs to the first "
-            "refresh after an edit; CONTRIBUTING.md, `Change a patch`, tells how to make up for it"
+            f"refresh after an edit; {carry.MAKE_UP}"
         )
 
 

@@ -462,7 +462,10 @@ def test_without_it_the_possibility_is_told(checkout: Checkout) -> None:
     edit_second(checkout)
     patches = [path.read_bytes() for path in checkout.patches("1.0.0")]
     result = checkout.run("refresh-patches", "--release", "2.0.0")
-    assert result.out.splitlines()[1:] == ["with CARRY=1 the change would reach 1.0.0 too"]
+    assert result.out.splitlines()[1:] == [
+        "CARRY=1 would have brought the change to 1.0.0 too: "
+        "CONTRIBUTING.md, `Change a patch`, tells how to make up for it"
+    ]
     assert [path.read_bytes() for path in checkout.patches("1.0.0")] == patches
 
 
