@@ -26,7 +26,7 @@ from scripts.layout import Layout
 from scripts.lock import Release
 
 MAKE_UP = "CONTRIBUTING.md, `Change a patch`, tells how to make up for it"
-_ADVICE = 'to leave a line out, name the others: CARRY="0.8.1 0.9.0"'
+_ADVICE = 'to leave a line out, name the others: CARRY="LINE ..."'
 
 
 @dataclass(frozen=True)

@@ -37,19 +37,14 @@ def sight_faults(stage: Stage, around: dict[str, str]) -> list[str]:
     acted = sorted(role for role, _ in stage.sights)
     faults = [] if acted == sorted(around) else [f"acted: {acted}, expected {sorted(around)}"]
     for role, sight in stage.sights:
-        should = Sight(VALUE, VALUE, NAME, SECRET, around.get(role), left_for(role, sight.left))
+        should = Sight(VALUE, VALUE, NAME, SECRET, around.get(role), left_for(sight.left))
         faults += differences(role, should, sight)
     return faults
 
 
-def left_for(role: str, left: Iterable[str]) -> tuple[str, ...]:
-    """What a role may see of what others left: no sibling of it.
-
-    The LLM and its stream are no siblings of a validator, they come before; and an on_fail
-    handler belongs to its validator.
-    """
-    allowed = {"llm", "stream", *(["first"] if role == "on_fail" else [])}
-    return tuple(other for other in left if other in allowed)
+def left_for(left: Iterable[str]) -> tuple[str, ...]:
+    """What may be seen of what others left: the LLM and its stream come before all the rest."""
+    return tuple(other for other in left if other in ("llm", "stream"))
 
 
 def return_faults(stage: Stage) -> list[str]:

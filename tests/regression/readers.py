@@ -181,7 +181,7 @@ class Reader:
         around.update({role: span_of(role) for role in self.roles})
         faults = []
         for role, sight in self.stage.sights:
-            left = left_for(role, sight.left)
+            left = left_for(sight.left)
             wanted = Sight(self.value, self.value, self.name, SECRET, around[role], left)
             faults += differences(role, wanted, sight)
         return faults

@@ -12,7 +12,7 @@ from typing import Any, Callable
 from .loops import in_thread, run_async_guard, run_guard
 from .playing import KWARGS, MESSAGES, make_guard
 from .stage import Stage, own_span
-from .streams import UNREAD, Reading
+from .streams import TIED, UNREAD, Reading
 from .validators import FAULT, Acted, validator
 from .waiting import PATIENCE
 
@@ -135,6 +135,11 @@ class Consumer:
             self.held.clear()
             gc.collect()
 
+    def tie(self) -> None:
+        """Has the stream held by what only the garbage collector frees."""
+        knot = [self.held[0]]
+        knot.append(knot)
+
     async def adrop(self) -> None:
         """Forgets an asynchronous stream, which the event loop then closes."""
         before = asyncio.all_tasks()
@@ -232,6 +237,8 @@ def _read(reading: Reading, consumer: Consumer) -> None:
             return
     if reading.ending in UNREAD:
         consumer.between()
+    if reading.ending == TIED:
+        consumer.tie()
     at(consumer.close if reading.ending.startswith("closed") else consumer.drop)
 
 

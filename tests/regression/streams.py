@@ -20,6 +20,8 @@ GUARDS = ("Guard", "AsyncGuard")
 READINGS = ("at once", "here", "elsewhere", "another context")
 WHOLE = ("exhausted", "the LLM fails", "a validator fails")
 LEFT = ("closed", "dropped")
+# As where an exception's traceback holds the stream: the collector closes its parts in any order.
+TIED = "dropped in a cycle"
 UNREAD = ("closed unread", "dropped unread")
 # The kinds of validators whose chunks cannot be told from the LLM's.
 KINDS = ("chunks", "validate", "validate_stream")
@@ -77,7 +79,7 @@ class Reading:
         """How many chunks the consumer reads at most."""
         if self.ending in UNREAD:
             return 0
-        return 1 if self.ending in LEFT else len(self.text.chunks) + 1
+        return 1 if self.ending in (*LEFT, TIED) else len(self.text.chunks) + 1
 
     @property
     def asked(self) -> int:
@@ -123,6 +125,8 @@ def every() -> Iterator[Reading]:
             # Where the consumer is, is all the same to the provider.
             if tracing != "mlflow-shared" or place in ("here", "elsewhere"):
                 yield Reading(guard, tracing, place, ending)
+    for tracing in TRACING:
+        yield Reading("Guard", tracing, "here", TIED)
     for guard, tracing, kind in product(GUARDS, TRACING, KINDS[1:]):
         yield Reading(guard, tracing, "here", "exhausted", kind)
 
@@ -202,7 +206,7 @@ def _sight_faults(reading: Reading, stage: Stage) -> list[str]:
     faults = [] if acted == should else [f"acted: {dict(acted)}, expected {dict(should)}"]
     around = dict(wanted)
     for role, sight in stage.sights:
-        left = left_for(role, sight.left)
+        left = left_for(sight.left)
         should_see = Sight(VALUE, VALUE, NAME, SECRET, around.get(role), left)
         faults += differences(role, should_see, sight)
     return faults
