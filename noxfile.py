@@ -232,8 +232,9 @@ def matrix(session: nox.Session) -> None:
 @nox.session(default=False)
 @nox.parametrize(("release", "python"), parameters(REST))
 def rest(session: nox.Session, release: str) -> None:
-    """Regression tests on a release between the two that `tests` covers."""
+    """Regression tests, and the patches' own, on a release between the two of `tests`."""
     test_release(session, release)
+    run_units(session, ROOT / "guardrails" / release, "tests")
 
 
 @dataclass(frozen=True)
@@ -375,7 +376,8 @@ def run_units(session: nox.Session, tree: Path, *paths: str, codes: Sequence[int
     options = ("-q", "-p", "no:cacheprovider", "--import-mode=importlib", "-W", "ignore")
     output = ("--tb=short",) if codes == (0,) else ("--tb=no", "--no-summary")
     command = ("python", "-m", "pytest", *options, *output, *paths)
-    session.run(*command, env=environment(tree.parent / "home"), success_codes=list(codes))
+    home = environment(Path(session.create_tmp()).resolve() / "home")
+    session.run(*command, env=home, success_codes=list(codes))
     session.chdir(ROOT)
 
 
