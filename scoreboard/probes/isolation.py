@@ -1,4 +1,4 @@
-"""D16 to D18 and D20: what one user's call shows another's."""
+"""D16 to D18, D20 and D21: what one user's call shows another's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from threading import Barrier, Thread
 from typing import Any
 from unittest import mock
@@ -203,3 +204,14 @@ async def _call_four_at_once(kind: str) -> None:
 def guard_spans(kind: str, tracing: str) -> Faults:
     """Each user's question is on the span of that user's own call."""
     return faults_of_guard_spans(kind, tracing)
+
+
+@probes("D21", "answers of a LlamaIndex engine that users share", ("query", "chat"))
+def engine(kind: str) -> Faults:
+    """Each user gets their own answer; 0.6.0 has no such engines."""
+    if find_spec("guardrails.integrations.llama_index") is None:
+        return []
+    from regression.engines import OWN, answers
+
+    given = answers(kind)
+    return [] if given == OWN else [f"the answers are {given}"]

@@ -4,11 +4,13 @@ import asyncio
 import contextvars
 import os
 import threading
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any, Callable
+from unittest import mock
 
 from guardrails import validator_service
+from guardrails.telemetry import legacy_validator_tracing
 
 from .waiting import PATIENCE, joined
 
@@ -166,6 +168,28 @@ def in_thread(call: Sync) -> Any:
     if "error" in result:
         raise result["error"]
     return result["value"]
+
+
+def in_threads(calls: Iterable[Any]) -> None:
+    """Makes the calls at the same time, each in a thread with a context of its own."""
+
+    def main(call: Sync) -> None:
+        try:
+            call()
+        finally:
+            close_current_loop()
+
+    # guardrails logs every call over one SQLite connection for all threads, which Python 3.13
+    # refuses: a fault of another kind.
+    with without_uvloop(), mock.patch(f"{legacy_validator_tracing.__name__}.TraceHandler"):
+        joined(
+            *(
+                threading.Thread(
+                    target=contextvars.copy_context().run, args=(main, call), daemon=True
+                )
+                for call in calls
+            )
+        )
 
 
 _GUARD: dict[str, Callable[[Sync], Any]] = {

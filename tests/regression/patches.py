@@ -11,7 +11,7 @@ import pytest
 
 
 class Patch(IntEnum):
-    """A patch's place in the series, which is the same in every line."""
+    """A patch's place in the series, which is the same in every line that has it."""
 
     EXECUTOR = 1
     VALIDATORS = 2
@@ -27,6 +27,7 @@ class Patch(IntEnum):
     HUB_TELEMETRY = 12
     SIBLINGS = 13
     GUARD_SPANS = 14
+    ENGINES = 15
 
 
 def repaired_by(patch: Patch) -> pytest.MarkDecorator:

@@ -4,22 +4,19 @@ import asyncio
 import gc
 import threading
 from collections.abc import AsyncIterator, Sequence
-from contextvars import copy_context
 from itertools import zip_longest
 from typing import Any
-from unittest import mock
 
 import pytest
 from guardrails.logger import logger
-from guardrails.telemetry import legacy_validator_tracing
 
 from .chunked import async_stream, stream
-from .loops import close_current_loop, run_async_guard, run_guard, without_uvloop
+from .loops import in_threads, run_async_guard, run_guard
 from .metrics import collected, measured, roots
 from .own_validators import Noting, Own, OwnStream
 from .patches import Patch, repaired_by
 from .playing import make_guard
-from .waiting import PATIENCE, joined
+from .waiting import PATIENCE
 
 USERS = ("alice", "bob", "carol")
 CLASSES = [Own, OwnStream]
@@ -28,26 +25,6 @@ CLASSES = [Own, OwnStream]
 def of(user: str) -> tuple[str, ...]:
     """A user's chunks, of which the last sentence is never finished."""
     return f"{user} one ", f"two {user}. ", f"{user} three ", f"four {user}. ", f"{user}'s end"
-
-
-def in_threads(calls: Any) -> None:
-    """Makes the calls at the same time, each in a thread with a context of its own."""
-
-    def main(call: Any) -> None:
-        try:
-            call()
-        finally:
-            close_current_loop()
-
-    # guardrails logs every call over one SQLite connection for all threads, which Python 3.13
-    # refuses: a fault of another kind.
-    with without_uvloop(), mock.patch(f"{legacy_validator_tracing.__name__}.TraceHandler"):
-        joined(
-            *(
-                threading.Thread(target=copy_context().run, args=(main, call), daemon=True)
-                for call in calls
-            )
-        )
 
 
 # --- chunks ----------------------------------------------------------------------------------
