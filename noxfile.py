@@ -429,6 +429,8 @@ def pins(session: nox.Session) -> None:
         session.run(
             *("uv", "pip", "compile", "--quiet", "--universal", "--no-annotate", "--no-header"),
             *("--no-emit-index-url", "--no-emit-package", "guardrails-ai"),
+            # With it, to import guardrails is to download its data; LlamaIndex can do without.
+            *("--no-emit-package", "nltk"),
             *("--python-version", RELEASES[release].pythons[0]),
             *(("--override", str(overrides)) if overrides.exists() else ()),
             *(f"requirements/{release}.in", "-o", f"requirements/{release}.txt", *session.posargs),
