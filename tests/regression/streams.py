@@ -206,6 +206,9 @@ def _sight_faults(reading: Reading, stage: Stage) -> list[str]:
     faults = [] if acted == should else [f"acted: {dict(acted)}, expected {dict(should)}"]
     around = dict(wanted)
     for role, sight in stage.sights:
+        if role == "closed" and reading.ending == TIED:
+            # The collector may come to the LLM's own generator first.
+            continue
         left = left_for(sight.left)
         should_see = Sight(VALUE, VALUE, NAME, SECRET, around.get(role), left)
         faults += differences(role, should_see, sight)
