@@ -202,10 +202,15 @@ def pytest(
 
 
 def test_release(session: nox.Session, release: str) -> None:
-    """Installs a release's patched tree and runs the regression tests on it."""
+    """Installs a release's patched tree and runs the regression tests on it.
+
+    The patches' own tests besides, in CI and where `units` does not come.
+    """
     install_patched(session, release)
     whole = CI or session.python == CONTROL_PYTHON or session.posargs
     pytest(session, release, *(() if whole else (f"--ignore={name}" for name in LONG)))
+    if CI or release not in ENDS:
+        run_units(session, ROOT / "guardrails" / release, "tests")
 
 
 def parameters(chosen: Iterable[Cell]) -> list[object]:
@@ -232,9 +237,8 @@ def matrix(session: nox.Session) -> None:
 @nox.session(default=False)
 @nox.parametrize(("release", "python"), parameters(REST))
 def rest(session: nox.Session, release: str) -> None:
-    """Regression tests, and the patches' own, on a release between the two of `tests`."""
+    """Regression tests on a release between the two that `tests` covers."""
     test_release(session, release)
-    run_units(session, ROOT / "guardrails" / release, "tests")
 
 
 @dataclass(frozen=True)
