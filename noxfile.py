@@ -210,7 +210,9 @@ def test_release(session: nox.Session, release: str) -> None:
     whole = CI or session.python == CONTROL_PYTHON or session.posargs
     pytest(session, release, *(() if whole else (f"--ignore={name}" for name in LONG)))
     if CI or release not in ENDS:
-        run_units(session, ROOT / "guardrails" / release, "tests")
+        tree = Path(session.create_tmp()).resolve() / "tree"
+        _clone(ROOT / "guardrails" / release, "HEAD", tree)
+        run_units(session, tree, "tests")
 
 
 def parameters(chosen: Iterable[Cell]) -> list[object]:
@@ -376,11 +378,11 @@ def _new_tests(tree: Path, commit: str) -> list[str]:
 
 def run_units(session: nox.Session, tree: Path, *paths: str, codes: Sequence[int] = (0,)) -> None:
     """Runs unit tests inside a tree, where its own package comes before the installed one."""
+    home = environment(Path(session.create_tmp()).resolve() / "home")
     session.chdir(tree)
     options = ("-q", "-p", "no:cacheprovider", "--import-mode=importlib", "-W", "ignore")
     output = ("--tb=short",) if codes == (0,) else ("--tb=no", "--no-summary")
     command = ("python", "-m", "pytest", *options, *output, *paths)
-    home = environment(Path(session.create_tmp()).resolve() / "home")
     session.run(*command, env=home, success_codes=list(codes))
     session.chdir(ROOT)
 
@@ -469,7 +471,9 @@ def demo_subject(session: nox.Session, subject: subjects.Subject) -> None:
     fresh = ("--reinstall-package", "guardrails-ai") if subject.patched else ()
     if subject.patched:
         make_tree(session, subject.release)
-    install(session, *fresh, subject.requirement, "mlflow", "setuptools<81", "-c", subject.pins)
+    # Up to 0.6.1 guardrails imports pkg_resources, which setuptools has no longer.
+    old = ("setuptools<81",) if lock.order(subject.release) < (0, 6, 2) else ()
+    install(session, *fresh, subject.requirement, "mlflow", *old, "-c", subject.pins)
     result, store = results.path(results.FOLDER, subject), f"sqlite:///{ROOT / results.STORE}"
     log, home = result.with_suffix(".log"), environment(ROOT / results.FOLDER)
     session.log(f"playing the scenario; what it prints goes to {log}")
