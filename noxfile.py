@@ -181,11 +181,12 @@ def install_tree(session: nox.Session, tree: Path) -> None:
     install(session, "--no-deps", "--reinstall-package", "guardrails-ai", str(tree))
 
 
-def install_patched(session: nox.Session, release: str) -> None:
-    """Installs a release's patched tree, and what it is tested with."""
+def install_patched(session: nox.Session, release: str) -> Path:
+    """Installs a release's patched tree, and what it is tested with; says where the tree is."""
     tree = make_tree(session, release)
     install_release(session, release)
     install_tree(session, tree)
+    return tree
 
 
 def pytest(
@@ -206,18 +207,21 @@ def test_release(session: nox.Session, release: str) -> None:
 
     The patches' own tests besides, in CI and where `units` does not come.
     """
-    install_patched(session, release)
+    origin = install_patched(session, release)
     whole = CI or session.python == CONTROL_PYTHON or session.posargs
     pytest(session, release, *(() if whole else (f"--ignore={name}" for name in LONG)))
     if CI or release not in ENDS:
-        tree = Path(session.create_tmp()).resolve() / "tree"
-        _clone(ROOT / "guardrails" / release, "HEAD", tree)
-        run_units(session, tree, "tests")
+        run_units(session, _clone(session, origin, "HEAD"), "tests")
 
 
 def parameters(chosen: Iterable[Cell]) -> list[object]:
     """Cells as nox's parameters."""
     return [nox.param(cell.release, cell.python, id=cell.id) for cell in chosen]
+
+
+def by_name(releases: Iterable[str]) -> list[object]:
+    """Releases as nox's parameters."""
+    return [nox.param(release, id=release) for release in releases]
 
 
 @nox.session
@@ -277,7 +281,7 @@ def _added_up(counts: Iterable[dict[str, dict[str, int]]]) -> dict[int, Counter[
 
 
 @nox.session(python=CONTROL_PYTHON, default=False)
-@nox.parametrize("release", [nox.param(release, id=release) for release in ENDS])
+@nox.parametrize("release", by_name(ENDS))
 def control(session: nox.Session, release: str) -> None:
     """The same tests with the first patches only: each must fail until its own is there."""
     commits = _commits(make_tree(session, release))
@@ -314,9 +318,8 @@ def _run_with(
     """Runs the tests on a tree with the first patches."""
     commit, subject = commits[applied]
     session.log(f"guardrails-ai {release} with {applied} patches, up to: {subject}")
-    scratch = Path(session.create_tmp()).resolve()
-    tree, ledgers = scratch / "tree", scratch / f"applied-{applied}"
-    _clone(ROOT / "guardrails" / release, commit, tree)
+    tree = _clone(session, ROOT / "guardrails" / release, commit)
+    ledgers = tree.with_name(f"applied-{applied}")
     shutil.rmtree(ledgers, ignore_errors=True)
     ledgers.mkdir(parents=True)
     install_tree(session, tree)
@@ -326,10 +329,13 @@ def _run_with(
     return Ledger.read(applied, ledgers)
 
 
-def _clone(origin: Path, commit: str, tree: Path) -> None:
+def _clone(session: nox.Session, origin: Path, commit: str) -> Path:
+    """Lays one of a tree's commits out in the session's own folder; says where."""
+    tree = Path(session.create_tmp()).resolve() / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     git.run(origin, "clone", "--quiet", "--no-checkout", ".", str(tree))
     git.run(tree, "checkout", "--quiet", "--detach", commit)
+    return tree
 
 
 def _print_control(
@@ -351,15 +357,13 @@ def _print_control(
 
 
 @nox.session(python=CONTROL_PYTHON, default=False)
-@nox.parametrize("release", [nox.param(release, id=release) for release in NEWEST.values()])
+@nox.parametrize("release", by_name(NEWEST.values()))
 def units(session: nox.Session, release: str) -> None:
     """The unit tests inside the patches: each patch's fail before it, and pass from then on."""
-    origin = make_tree(session, release)
-    install_release(session, release)
-    install_tree(session, origin)
-    tree, commits = Path(session.create_tmp()).resolve() / "tree", _commits(origin)
+    origin = install_patched(session, release)
+    commits = _commits(origin)
     for number, (commit, subject) in enumerate(commits):
-        _clone(origin, commit, tree)
+        tree = _clone(session, origin, commit)
         if number:
             session.log(f"with {number}, {subject}, all tests pass")
             run_units(session, tree, "tests")
@@ -503,7 +507,7 @@ def ui(session: nox.Session) -> None:
 
 
 @nox.session(python=CONTROL_PYTHON, default=False)
-@nox.parametrize("release", [nox.param(release, id=release) for release in ENDS])
+@nox.parametrize("release", by_name(ENDS))
 def soak(session: nox.Session, release: str) -> None:
     """Very many calls at once, in every mode: `nox -s "soak(0.11.0)" -- --calls 2000`."""
     install_patched(session, release)
