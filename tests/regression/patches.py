@@ -27,7 +27,11 @@ class Patch(IntEnum):
     HUB_TELEMETRY = 12
     SIBLINGS = 13
     GUARD_SPANS = 14
-    ENGINES = 15
+    RECORDED = 15
+    DESCRIBED = 16
+    ENGINES = 17
+    REDACTED = 18
+    TRACER = 19
 
 
 def repaired_by(patch: Patch) -> pytest.MarkDecorator:

@@ -16,6 +16,12 @@ MAKES_LOOPS = release() >= (0, 11, 0)
 # MlFlowInstrumentor wraps `async_validate` besides `validate`.
 TRACES_ASYNC_VALIDATE = release() >= (0, 6, 1)
 
+# What steps and calls record of their arguments is redacted.
+REDACTS = release() >= (0, 6, 3)
+
+# guardrails takes its tracer from OpenTelemetry's provider only, and the patch keeps it.
+KEEPS_ITS_TRACER = release() >= (0, 11, 0)
+
 # MLflow has one provider with OpenTelemetry on request. Before, the setting only decided about
 # the global provider, and spans of others were never part of MLflow's traces.
 SHARES_PROVIDER = release("mlflow") >= (3, 5, 0)
