@@ -11,6 +11,8 @@ SDISTS ?=
 FORCE ?=
 CARRY ?=
 EMPTY ?=
+# QUICK=1 measures in two minutes, and less.
+QUICK ?=
 
 # With it set, every import of guardrails compiles anew: 14 seconds instead of 4.
 unexport PYTHONDONTWRITEBYTECODE
@@ -65,6 +67,10 @@ soak: $(STAMP) ## Make 20,000 calls at once and in turns: nothing is lost, forei
 .PHONY: scoreboard
 scoreboard: $(STAMP) ## Measure every release, as published and patched: docs/scoreboard.md
 	@$(NOX) -s scoreboard
+
+.PHONY: bench
+bench: $(STAMP) ## Measure what the patches cost and save: docs/performance.md (QUICK=1)
+	@$(NOX) -s bench $(if $(filter-out 0,$(QUICK)),-- --quick)
 
 .PHONY: demo
 demo: $(STAMP) ## Show the defects and the fixes side by side

@@ -33,7 +33,7 @@ try:
     RELEASES = lock.load()
 except Failure as failure:
     sys.exit(f"error: {failure}")
-OURS = ("noxfile.py", "demo", "scoreboard", "scripts", "soak", "tests")
+OURS = ("noxfile.py", "bench", "demo", "scoreboard", "scripts", "soak", "tests")
 REGRESSION = "tests/regression"
 
 # The release of the report and the newest: `tests` has them on every Python that they declare.
@@ -44,6 +44,8 @@ PINNED = ("0.6.0", "0.6.1", "0.6.8", "0.7.3", "0.8.2", "0.9.3", "0.10.2", "0.11.
 LONG = ("test_event_loops.py", "test_parity.py")
 # Both releases run on it, with the newest MLflow.
 CONTROL_PYTHON = "3.11"
+# What is measured is the newest release; what the benchmarks need besides is pinned with it.
+BENCH_RELEASE = "0.11.0"
 SCRIPTS_PYTHONS = ("3.10", "3.13")
 
 nox.needs_version = ">=2025.2.9"
@@ -414,6 +416,7 @@ def types(session: nox.Session) -> None:
     session.run("mypy", "--config-file", "demo/mypy.ini", "demo")
     session.run("mypy", "--config-file", "scoreboard/mypy.ini", "scoreboard")
     session.run("mypy", "--config-file", "soak/mypy.ini", "soak")
+    session.run("mypy", "--config-file", "bench/mypy.ini", "bench")
 
 
 # The tooling asks pip for its index, and uv leaves pip out unless it is told otherwise.
@@ -434,7 +437,8 @@ def check(session: nox.Session) -> None:
 @nox.session(default=False)
 def pins(session: nox.Session) -> None:
     """Resolves what the regression environments hold anew: `nox -s pins -- --upgrade`."""
-    for release in PINNED:
+    for name in (*PINNED, "bench"):
+        release = BENCH_RELEASE if name == "bench" else name
         overrides = ROOT / "requirements" / f"{release.rpartition('.')[0]}.overrides"
         session.run(
             *("uv", "pip", "compile", "--quiet", "--universal", "--no-annotate", "--no-header"),
@@ -443,7 +447,7 @@ def pins(session: nox.Session) -> None:
             *("--no-emit-package", "nltk"),
             *("--python-version", RELEASES[release].pythons[0]),
             *(("--override", str(overrides)) if overrides.exists() else ()),
-            *(f"requirements/{release}.in", "-o", f"requirements/{release}.txt", *session.posargs),
+            *(f"requirements/{name}.in", "-o", f"requirements/{name}.txt", *session.posargs),
             external=True,
             env=index(),
         )
@@ -555,6 +559,71 @@ def scoreboard_page(session: nox.Session) -> None:
     """The page of the last scoreboard's results once more."""
     command = ("scoreboard.board", str(SCOREBOARD), "docs/scoreboard.md", *RELEASES)
     session.run(sys.executable, "-m", *command)
+
+
+# --- benchmarks ----------------------------------------------------------------------------
+
+BENCH = ROOT / "out/bench"
+PUBLISHED, PATCHED = (trees.Tree(BENCH_RELEASE, patched) for patched in (False, True))
+
+
+@nox.session(venv_backend="none", default=False)
+def bench(session: nox.Session) -> None:
+    """What the patches cost and save: docs/performance.md; `nox -s bench -- --quick`."""
+    checkout = make_tree(session, BENCH_RELEASE)
+    shutil.rmtree(BENCH, ignore_errors=True)
+    for tree in (PUBLISHED, PATCHED):
+        trees.lay_out(tree, checkout, BENCH)
+    quick = "--quick" in session.posargs
+    for python in (CONTROL_PYTHON,) if quick else RELEASES[BENCH_RELEASE].pythons:
+        session.notify(f"bench_hops-{python}", session.posargs)
+    for part in ("bench_guards", "bench_keeping", "bench_tools", "bench_report"):
+        session.notify(part, session.posargs)
+
+
+def _bench(session: nox.Session, *command: str, tree: trees.Tree | None = None) -> None:
+    """Runs a part of the benchmarks where no folder is called guardrails."""
+    install(session, "--no-deps", "-r", "requirements/bench.txt")
+    path = [*([str(BENCH / tree.name)] if tree else []), str(ROOT), str(ROOT / "tests")]
+    session.chdir(BENCH)
+    session.run("python", "-m", *command, env={"PYTHONPATH": os.pathsep.join(path)})
+    session.chdir(ROOT)
+
+
+@nox.session(python=RELEASES[BENCH_RELEASE].pythons, default=False)
+def bench_hops(session: nox.Session) -> None:
+    """One hop to a worker thread, against peers; part of `bench`."""
+    module = BENCH / PATCHED.name / "guardrails/utils/context_executor.py"
+    _bench(session, "bench.turns", str(module), f"hop-{session.python}.json", *session.posargs)
+
+
+@nox.session(python=CONTROL_PYTHON, default=False)
+def bench_guards(session: nox.Session) -> None:
+    """Whole Guards and streams, patched against published; part of `bench`."""
+    folders = (str(BENCH / PUBLISHED.name), str(BENCH / PATCHED.name), str(BENCH))
+    _bench(session, "bench.rounds", *folders, *session.posargs)
+
+
+@nox.session(python=CONTROL_PYTHON, default=False)
+def bench_keeping(session: nox.Session) -> None:
+    """What a process holds after many calls; part of `bench`."""
+    calls = ("--calls=2000",) if "--quick" in session.posargs else ()
+    for name, tree in (("published", PUBLISHED), ("patched", PATCHED)):
+        _bench(session, "bench.keeping", f"keeping-{name}.json", *calls, tree=tree)
+
+
+@nox.session(venv_backend="none", default=False)
+def bench_tools(session: nox.Session) -> None:
+    """How long this project's own commands take; part of `bench`."""
+    command = ("bench.tools", str(ROOT), str(BENCH / "tools.json"), *session.posargs)
+    session.run(sys.executable, "-m", *command)
+
+
+@nox.session(python=CONTROL_PYTHON, default=False)
+def bench_report(session: nox.Session) -> None:
+    """The last benchmarks' tables and pictures once more; the page is a full run's only."""
+    page = () if "--quick" in session.posargs else (str(ROOT / "docs/performance.md"),)
+    _bench(session, "bench.report", str(BENCH), *page)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,116 @@
+"""The bars that the figures have to clear."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.peers import BARE, OURS
+from bench.stats import ratio
+from bench.tables import HopCell, compared, contenders_beaten, load
+
+HOP, FLAT, PEER, CHUNK = 1.05, 1.05, 1.00, 1.05
+GUARD = {"off": 0.60, "opentelemetry": 0.85}
+# Whole Guards are held to their bars in these cases; the others show how they grow.
+PLAIN = ("1 validator", "4 validators", "16 validators")
+# The same call with this many ambient variables.
+MANY = 1000
+KEPT_BYTES = 100
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What was asked for, and what came of it.
+
+    Attributes:
+        name: What is measured.
+        bar: What it may be.
+        worst: The worst that was measured, and where.
+        held: In how many of the cases the bar is held.
+        cases: How many cases there are.
+    """
+
+    name: str
+    bar: float
+    worst: str
+    held: int
+    cases: int
+
+
+def _bar(name: str, bar: float, measured: dict[str, float]) -> Bar:
+    where = max(measured, key=measured.__getitem__)
+    held = sum(figure <= bar for figure in measured.values())
+    return Bar(name, bar, f"{measured[where]:.2f} ({where})", held, len(measured))
+
+
+def bars(folder: Path, cells: dict[HopCell, list[float]]) -> list[Bar]:
+    """Every bar of which there are figures."""
+    found = [*_hop_bars(cells)] if cells else []
+    guards = load(folder / "guards.json")
+    for backend, bar in GUARD.items():
+        plain = _plain(guards, backend)
+        if plain:
+            found.append(_bar(f"CPU of a whole Guard, {backend}, to published", bar, plain))
+    grown = _grown(guards)
+    if grown:
+        found.append(_bar(f"CPU of a whole Guard, {MANY:,} ambient variables to none", FLAT, grown))
+    chunks = {
+        f"{each['backend']}, {each['name']}": compared(each, "chunk")[2].median
+        for each in load(folder / "streams.json")
+        if each["backend"] != "mlflow"
+    }
+    if chunks:
+        found.append(_bar("a stream's chunk, to published", CHUNK, chunks))
+    return [*found, *_keeping_bars(load(folder / "keeping-patched.json"))]
+
+
+def _hop_bars(cells: dict[HopCell, list[float]]) -> list[Bar]:
+    beaten = contenders_beaten(cells)
+    to_bare = {_where(cell): beaten[cell] for cell in beaten if cell.name == BARE}
+    to_peers = {f"{_where(c)}, {c.name}": beaten[c] for c in beaten if c.name != BARE}
+    flat = {}
+    for cell, values in cells.items():
+        least = HopCell(cell.python, cell.shape, 0, cell.loop, OURS)
+        if cell.name == OURS and cell.variables == MANY and least in cells:
+            flat[_where(cell)] = ratio(values, cells[least]).median
+    return [
+        _bar("our hop, to the bare one", HOP, to_bare),
+        _bar(f"our hop, {MANY:,} ambient variables to none", FLAT, flat),
+        _bar("our hop, to every peer that carries context", PEER, to_peers),
+    ]
+
+
+def _where(cell: HopCell) -> str:
+    return f"Python {cell.python}, {cell.shape}, {cell.loop}, {cell.variables:,}"
+
+
+def _plain(results: list[dict[str, Any]], backend: str) -> dict[str, float]:
+    return {
+        each["name"]: compared(each, "cpu")[2].median
+        for each in results
+        if each["backend"] == backend and each["name"].partition(", ")[2] in PLAIN
+    }
+
+
+def _grown(results: list[dict[str, Any]]) -> dict[str, float]:
+    medians = {(e["backend"], e["name"]): compared(e, "cpu")[1].median for e in results}
+    many = f", {MANY:,} variables"
+    return {
+        f"{backend}, {name.removesuffix(many)}": figure / medians[backend, name.removesuffix(many)]
+        for (backend, name), figure in medians.items()
+        if name.endswith(many)
+    }
+
+
+def _keeping_bars(kept: list[dict[str, Any]]) -> list[Bar]:
+    names = {
+        "bytes": ("bytes kept a call", KEPT_BYTES),
+        "files": ("more open files", 0),
+        "threads": ("more threads", 0),
+    }
+    return [
+        _bar(name, bar, {each["name"]: each[what] for each in kept})
+        for what, (name, bar) in names.items()
+        if kept
+    ]
