@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.case import BACKENDS
 from bench.peers import BARE, OURS
 from bench.stats import ratio
 from bench.tables import HopCell, compared, contenders_beaten, load
@@ -16,7 +17,13 @@ GUARD = {"off": 0.60, "opentelemetry": 0.85}
 PLAIN = ("1 validator", "4 validators", "16 validators")
 # The same call with this many ambient variables.
 MANY = 1000
-KEPT_BYTES = 100
+# What may stay, as the soak has it: of few calls memory says nothing, and pools reach their size.
+KEPT = {
+    "bytes": ("bytes kept a call", 100),
+    "files": ("more open files", 2),
+    "threads": ("more threads", 2),
+}
+CALLS_TO_JUDGE = 10_000
 
 
 @dataclass(frozen=True)
@@ -51,12 +58,13 @@ def bars(folder: Path, cells: dict[HopCell, list[float]]) -> list[Bar]:
     for backend, bar in GUARD.items():
         plain = _plain(guards, backend)
         if plain:
-            found.append(_bar(f"CPU of a whole Guard, {backend}, to published", bar, plain))
+            name = f"CPU of a whole Guard, {BACKENDS[backend]}, to published"
+            found.append(_bar(name, bar, plain))
     grown = _grown(guards)
     if grown:
         found.append(_bar(f"CPU of a whole Guard, {MANY:,} ambient variables to none", FLAT, grown))
     chunks = {
-        f"{each['backend']}, {each['name']}": compared(each, "chunk")[2].median
+        f"{BACKENDS[each['backend']]}, {each['name']}": compared(each, "chunk")[2].median
         for each in load(folder / "streams.json")
         if each["backend"] != "mlflow"
     }
@@ -97,20 +105,17 @@ def _grown(results: list[dict[str, Any]]) -> dict[str, float]:
     medians = {(e["backend"], e["name"]): compared(e, "cpu")[1].median for e in results}
     many = f", {MANY:,} variables"
     return {
-        f"{backend}, {name.removesuffix(many)}": figure / medians[backend, name.removesuffix(many)]
+        f"{BACKENDS[backend]}, {name.removesuffix(many)}": figure
+        / medians[backend, name.removesuffix(many)]
         for (backend, name), figure in medians.items()
         if name.endswith(many)
     }
 
 
 def _keeping_bars(kept: list[dict[str, Any]]) -> list[Bar]:
-    names = {
-        "bytes": ("bytes kept a call", KEPT_BYTES),
-        "files": ("more open files", 0),
-        "threads": ("more threads", 0),
-    }
-    return [
-        _bar(name, bar, {each["name"]: each[what] for each in kept})
-        for what, (name, bar) in names.items()
-        if kept
-    ]
+    found = []
+    for what, (name, bar) in KEPT.items():
+        judged = [each for each in kept if what != "bytes" or each["calls"] >= CALLS_TO_JUDGE]
+        if judged:
+            found.append(_bar(name, bar, {each["name"]: each[what] for each in judged}))
+    return found

@@ -51,9 +51,9 @@ def prepare(case: Case, settle: Callable[[], object]) -> Measure:
         settle: What waits until all that is recorded is written.
 
     Returns:
-        A function that makes that many calls and returns figures, all in seconds: `cpu` and `wall`
-        a call, until all is written; for a stream `first`, until its first chunk, and `chunk` for
-        each one after it.
+        A function that makes that many calls and returns figures, all in seconds: `cpu` a call,
+        until all is written, and `wall`, until the call returns; for a stream `first`, until its
+        first chunk, and `chunk` for each one after it.
     """
     guard, context = _guard(case), _ambient(case.variables)
     remember = partial(_make, Case(case.mode, uvloop=case.uvloop), guard, _value(case))
@@ -130,8 +130,9 @@ def _timed(make: Callable[[int], None], settle: Callable[[], object], calls: int
     """CPU of the whole process, its worker threads included, and wall time."""
     cpu, wall = time.process_time(), time.perf_counter()
     make(calls)
+    wall = time.perf_counter() - wall
     settle()
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    cpu = time.process_time() - cpu
     return {"cpu": cpu / calls, "wall": wall / calls}
 
 

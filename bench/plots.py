@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib as mpl
 
+from bench.case import BACKENDS
 from bench.peers import BARE, OURS
 from bench.stats import Spread
 from bench.tables import HopCell, compared
@@ -46,7 +47,7 @@ def plot_guards(results: list[dict[str, Any]], file: Path) -> None:
     """CPU a call, patched to published, a bar for each case."""
     from matplotlib import pyplot
 
-    names = [f"{each['backend']}: {each['name']}" for each in results][::-1]
+    names = [f"{BACKENDS[each['backend']]}: {each['name']}" for each in results][::-1]
     ratios = [compared(each, "cpu")[2] for each in results][::-1]
     figure, axes = pyplot.subplots(figsize=(9, 1 + 0.24 * len(names)))
     errors = [[r.median - r.low for r in ratios], [r.high - r.median for r in ratios]]

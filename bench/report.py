@@ -29,7 +29,7 @@ HEADER = """\
 What the patches cost, and what they save, on 0.11.0. Ratios compare figures of the same round;
 spreads are quartiles over the rounds. Times are of this machine and depend on it, ratios hardly do.
 
-To repeat it: `.venv/bin/nox -s bench`, half an hour on two cores; `-- --quick` takes two minutes,
+To repeat it: `.venv/bin/nox -s bench`, three quarters of an hour on two cores; `-- --quick` takes two minutes,
 and leaves this page as it is. It writes its figures as JSON, and pictures of them, to `out/bench/`.
 """
 ABOUT = {

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.case import BACKENDS
 from bench.peers import BARE, OURS
 from bench.stats import Spread, ratio
 
@@ -113,7 +114,7 @@ def guard_tables(results: list[dict[str, Any]]) -> list[Table]:
 
 def _guard_table(backend: str, results: list[dict[str, Any]]) -> Table:
     head = ["CPU a call", "published, ms", "patched, ms", "ratio", "spread", "patched, calls/s"]
-    table = Table(f"Whole Guards, {backend}", head)
+    table = Table(f"Whole Guards, {BACKENDS[backend]}", head)
     for result in results:
         base, ours, both = compared(result, "cpu")
         wall = compared(result, "wall")[1].median
@@ -130,7 +131,7 @@ def stream_table(results: list[dict[str, Any]]) -> Table:
     for result in results:
         _, first, first_ratio = compared(result, "first")
         _, chunk, chunk_ratio = compared(result, "chunk")
-        name = f"{result['backend']}: {result['name']}"
+        name = f"{BACKENDS[result['backend']]}: {result['name']}"
         spread = f"{chunk_ratio.low:.2f} to {chunk_ratio.high:.2f}"
         figures = [f"{first.median * 1e3:.2f}", f"{first_ratio.median:.2f}"]
         figures += [f"{chunk.median * 1e6:.0f}", f"{chunk_ratio.median:.2f}"]

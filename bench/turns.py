@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.hop import LOOPS, SHAPES, VARIABLES
 
-ROUNDS, QUICK_ROUNDS = 7, 3
+ROUNDS, QUICK_ROUNDS = 4, 3
 # How many hops, or gathers of 100 hops, make one value.
 LOOPS_OF = {"sequential": 1000, "gather": 20}
 ONE_VALUE_EACH = ("--processes=1", "--warmups=1", "--values=3", "--quiet")

@@ -28,12 +28,12 @@ def test_what_was_not_measured_has_no_bar(written):
 @pytest.mark.parametrize(("patched", "held"), [(0.60, 1), (0.61, 0)])
 def test_a_guard_that_nobody_traces_is_held_to_three_fifths(written, patched, held):
     found = written("guards", [compared(Case(), patched=patched)])
-    assert found["CPU of a whole Guard, off, to published"].held == held
+    assert found["CPU of a whole Guard, tracing off, to published"].held == held
 
 
 def test_the_worst_guard_is_named(written):
     cases = [compared(Case(), patched=0.5), compared(Case(validators=4), patched=0.7)]
-    bar = written("guards", cases)["CPU of a whole Guard, off, to published"]
+    bar = written("guards", cases)["CPU of a whole Guard, tracing off, to published"]
     assert (bar.held, bar.cases, bar.worst) == (1, 2, "0.70 (Guard, 4 validators)")
 
 
@@ -44,7 +44,7 @@ def test_guards_that_show_how_it_grows_are_held_to_no_bar_of_their_own(written):
 def test_a_guard_may_not_grow_with_ambient_variables(written):
     cases = [compared(Case(), patched=0.5), compared(Case(variables=1000), patched=0.6)]
     bar = written("guards", cases)["CPU of a whole Guard, 1,000 ambient variables to none"]
-    assert (bar.held, bar.worst) == (0, "1.20 (off, Guard, 1 validator)")
+    assert (bar.held, bar.worst) == (0, "1.20 (tracing off, Guard, 1 validator)")
 
 
 def test_streams_under_mlflow_are_not_compared_with_published_ones(written):
@@ -54,11 +54,18 @@ def test_streams_under_mlflow_are_not_compared_with_published_ones(written):
 
 @pytest.mark.parametrize("what", ["files", "threads"])
 def test_no_file_and_no_thread_may_stay(written, what):
-    assert written("keeping-patched", [kept(**{what: 1})])[f"more {_named(what)}"].held == 0
+    assert written("keeping-patched", [kept(**{what: 3})])[f"more {_named(what)}"].held == 0
 
 
 def _named(what):
     return {"files": "open files", "threads": "threads"}[what]
+
+
+@pytest.mark.parametrize(("calls", "judged"), [(10_000, True), (2_000, False)])
+def test_memory_is_judged_by_many_calls_only(written, calls, judged):
+    found = written("keeping-patched", [kept(calls=calls, bytes=101)])
+    assert ("bytes kept a call" in found) is judged
+    assert not judged or found["bytes kept a call"].held == 0
 
 
 def test_a_hop_is_compared_with_the_bare_one_and_with_every_peer(written):

@@ -30,7 +30,10 @@ def test_a_case_is_named_by_what_differs_from_the_simplest():
 
 def test_guards_have_a_table_for_each_backend():
     tables = guard_tables([compared(Case()), compared(Case(), "mlflow", published=2.0)])
-    assert [table.title for table in tables] == ["Whole Guards, off", "Whole Guards, mlflow"]
+    assert [table.title for table in tables] == [
+        "Whole Guards, tracing off",
+        "Whole Guards, MLflow",
+    ]
     assert tables[1].rows == [
         ["Guard, 1 validator", "4000.000", "1000.000", "0.25", "0.25 to 0.25", "1"]
     ]
@@ -45,7 +48,14 @@ def test_hops_are_ratios_to_the_bare_one():
 
 def test_streams_tell_the_first_chunk_and_the_rest():
     assert stream_table([stream(patched=0.25)]).rows == [
-        ["off: Guard, 1 validator, 100 chunks", "500.00", "0.25", "500000", "0.25", "0.25 to 0.25"]
+        [
+            "tracing off: Guard, 1 validator, 100 chunks",
+            "500.00",
+            "0.25",
+            "500000",
+            "0.25",
+            "0.25 to 0.25",
+        ]
     ]
 
 
@@ -69,6 +79,6 @@ def test_the_page_has_every_table_that_has_figures(tmp_path, monkeypatch):
         "## One hop",
         "### Python 3.11",
         "## Whole Guards",
-        "### off",
+        "### tracing off",
         "## Measured on",
     ]
