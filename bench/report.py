@@ -29,8 +29,9 @@ HEADER = """\
 What the patches cost, and what they save, on 0.11.0. Ratios compare figures of the same round;
 spreads are quartiles over the rounds. Times are of this machine and depend on it, ratios hardly do.
 
-To repeat it: `.venv/bin/nox -s bench`, three quarters of an hour on two cores; `-- --quick` takes two minutes,
-and leaves this page as it is. It writes its figures as JSON, and pictures of them, to `out/bench/`.
+To repeat it: `make bench`, three quarters of an hour on two cores. `make bench QUICK=1` takes two
+minutes, and leaves this page as it is. Both write figures as JSON, and pictures of them, to
+`out/bench/`.
 """
 ABOUT = {
     "One hop": "A function that does nothing, run in a worker thread: one after another, and 100"

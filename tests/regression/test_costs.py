@@ -120,7 +120,7 @@ def test_what_is_redacted_is_parsed_once() -> None:
 
 
 @repaired_by(Patch.TRACER)
-@pytest.mark.skipif(not KEEPS_ITS_TRACER, reason="the tracer is kept from 0.11.0 on")
+@pytest.mark.skipif(not KEEPS_ITS_TRACER, reason="the patch is for 0.6.3 and later")
 @pytest.mark.parametrize("kind", GUARDS)
 def test_a_provider_is_asked_for_the_tracer_once(kind: str) -> None:
     asked = TracerProvider()
