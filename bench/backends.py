@@ -35,7 +35,9 @@ def set_up(backend: str, home: Path, validators: Iterable[type]) -> Callable[[],
         return lambda: None
     if backend == "opentelemetry":
         provider = TracerProvider()
-        provider.add_span_processor(BatchSpanProcessor(Dropping()))
+        # Nothing is lost, however many spans wait: that would be work saved.
+        waiting = BatchSpanProcessor(Dropping(), max_queue_size=1_000_000)
+        provider.add_span_processor(waiting)
         trace.set_tracer_provider(provider)
         return provider.force_flush
     # As MLflow comes: it writes from threads of its own.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from bench.tables import HopCell, compared, contenders_beaten, load
 HOP, FLAT, PEER, CHUNK = 1.05, 1.05, 1.00, 1.05
 GUARD = {"off": 0.60, "opentelemetry": 0.85}
 # Whole Guards are held to their bars in these cases; the others show how they grow.
-PLAIN = ("1 validator", "4 validators", "16 validators")
-# The same call with this many ambient variables.
+PLAIN = re.compile(r"(Async)?Guard, \d+ validators?(, uvloop)?")
+# A hop with this many ambient variables is compared with one without.
 MANY = 1000
 # What may stay, as the soak has it: of few calls memory says nothing, and pools reach their size.
 KEPT = {
@@ -54,15 +55,18 @@ def _bar(name: str, bar: float, measured: dict[str, float]) -> Bar:
 def bars(folder: Path, cells: dict[HopCell, list[float]]) -> list[Bar]:
     """Every bar of which there are figures."""
     found = [*_hop_bars(cells)] if cells else []
-    guards = load(folder / "guards.json")
+    guards = [*load(folder / "guards.json"), *load(folder / "guards-uvloop.json")]
     for backend, bar in GUARD.items():
         plain = _plain(guards, backend)
         if plain:
             name = f"CPU of a whole Guard, {BACKENDS[backend]}, to published"
             found.append(_bar(name, bar, plain))
-    grown = _grown(guards)
+    grown = {
+        f"{BACKENDS[each['backend']]}, {each['name']}": compared(each, "cpu")[2].median
+        for each in load(folder / "growth.json")
+    }
     if grown:
-        found.append(_bar(f"CPU of a whole Guard, {MANY:,} ambient variables to none", FLAT, grown))
+        found.append(_bar("CPU of a whole Guard with ambient variables, to none", FLAT, grown))
     chunks = {
         f"{BACKENDS[each['backend']]}, {each['name']}": compared(each, "chunk")[2].median
         for each in load(folder / "streams.json")
@@ -97,18 +101,7 @@ def _plain(results: list[dict[str, Any]], backend: str) -> dict[str, float]:
     return {
         each["name"]: compared(each, "cpu")[2].median
         for each in results
-        if each["backend"] == backend and each["name"].partition(", ")[2] in PLAIN
-    }
-
-
-def _grown(results: list[dict[str, Any]]) -> dict[str, float]:
-    medians = {(e["backend"], e["name"]): compared(e, "cpu")[1].median for e in results}
-    many = f", {MANY:,} variables"
-    return {
-        f"{BACKENDS[backend]}, {name.removesuffix(many)}": figure
-        / medians[backend, name.removesuffix(many)]
-        for (backend, name), figure in medians.items()
-        if name.endswith(many)
+        if each["backend"] == backend and PLAIN.fullmatch(each["name"])
     }
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import Context, ContextVar, copy_context
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from guardrails import AsyncGuard, Guard
@@ -112,9 +112,14 @@ def _make(case: Case, guard: Any, value: str, calls: int) -> None:
             for _ in range(calls):
                 guard.validate(value)
         else:
-            with ThreadPoolExecutor(case.at_once) as pool:
-                for made in [pool.submit(guard.validate, value) for _ in range(calls)]:
-                    made.result()
+            for made in [pool(case.at_once).submit(guard.validate, value) for _ in range(calls)]:
+                made.result()
+
+
+@cache
+def pool(size: int) -> ThreadPoolExecutor:
+    """As many threads, which are kept, as a server keeps its."""
+    return ThreadPoolExecutor(size)
 
 
 async def _make_async(guard: Any, value: str, calls: int, at_once: int) -> None:

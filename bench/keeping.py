@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import multiprocessing
 import shutil
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +32,25 @@ CASES = (
 )
 
 
-def keep(case: Case, calls: int, settle: Callable[[], object]) -> dict[str, Any]:
-    """Makes calls of a kind.
+def keep(task: tuple[Case, int]) -> dict[str, Any]:
+    """Makes calls of a kind, in a process that has made no others.
 
     Args:
-        case: The kind of call.
-        calls: How many.
-        settle: What waits until all that is recorded is written.
+        task: The kind of call, and how many.
 
     Returns:
         `bytes`: what memory grew by a call, once warm; `files` and `threads`: how many more of them
         there were at the end than after the first calls.
     """
+    case, calls = task
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    settle = backends.set_up("opentelemetry", HOME, guards.KINDS)
     measure, meter = guards.prepare(case, settle), Meter()
     for _ in range(calls // BATCH):
         measure(BATCH)
         meter.sample()
+    shutil.rmtree(HOME, ignore_errors=True)
     first, last = meter.samples[0], meter.samples[-1]
     return {
         "name": case.name,
@@ -64,13 +67,12 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--calls", type=int, default=CALLS)
     options = parser.parse_args()
-    logging.disable(logging.CRITICAL)
-    warnings.simplefilter("ignore")
-    settle = backends.set_up("opentelemetry", HOME, guards.KINDS)
-    kept = []
-    for case in CASES:
-        kept.append(keep(case, options.calls, settle))
-        print(kept[-1], flush=True)
+    tasks = [(case, options.calls) for case in CASES]
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        kept = []
+        for each in pool.imap(keep, tasks):
+            print(each, flush=True)
+            kept.append(each)
     options.output.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 

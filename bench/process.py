@@ -37,7 +37,8 @@ class Process:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-                env={**os.environ, "PYTHONPATH": path},
+                # What is hashed is in the same order on both sides.
+                env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "0"},
             )
         place = Path(self._answer()["guardrails"])
         if place != tree.resolve():

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -40,6 +41,7 @@ ABOUT = {
     "Whole Guards": "`validate` with validators that pass at once. CPU is the whole process's,"
     " until all spans are written. With MLflow the validators are exported from the hub, since"
     " upstream traces no others. Without a word on uvloop, guardrails does not find it.",
+    "Growth": "A patched Guard with 1,000 ContextVars around it, and one without, in turns.",
     "Streams": "An LLM that answers in 100 chunks at once: the time until the first chunk is"
     " there, and the time for each one after it. MLflow's are compared with untraced patched ones:"
     " upstream cannot trace streams with MLflow.",
@@ -58,13 +60,20 @@ def bar_table(found: Iterable[Bar]) -> Table:
     return table
 
 
+def guards(folder: Path) -> list[dict[str, Any]]:
+    """What was measured of whole Guards."""
+    names = ("guards.json", "guards-uvloop.json")
+    return [result for name in names for result in tables.load(folder / name)]
+
+
 def all_tables(folder: Path) -> list[Table]:
     """Every table of which there are figures."""
     cells = tables.hops(folder)
     found = [
         bar_table(bars(folder, cells)),
         *tables.hop_tables(cells),
-        *tables.guard_tables(tables.load(folder / "guards.json")),
+        *tables.guard_tables(guards(folder)),
+        tables.growth_table(tables.load(folder / "growth.json")),
         tables.stream_table(tables.load(folder / "streams.json")),
         tables.keeping_table(folder),
         tables.tool_table(tables.load(folder / "tools.json")),
@@ -115,11 +124,11 @@ def main(folder: Path, to: Path | None) -> None:
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
     for table in [*found[1:], found[0]]:
         show(table, console)
-    cells, guards = tables.hops(folder), tables.load(folder / "guards.json")
+    cells, whole = tables.hops(folder), guards(folder)
     if cells:
         plot_hops(cells, folder / "hops.svg")
-    if guards:
-        plot_guards(guards, folder / "guards.svg")
+    if whole:
+        plot_guards(whole, folder / "guards.svg")
     if to is not None:
         to.write_text(page(found, environment()), encoding="utf-8")
     console.print(f"figures and pictures: {folder}" + (f"; page: {to}" if to else ""))

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.case import BACKENDS, Case, calls, streams
+from bench.case import (
+    BACKENDS,
+    Case,
+    calls,
+    calls_with_many_variables,
+    calls_with_uvloop,
+    streams,
+)
 from bench.process import Process
 from bench.stats import ratio
 
@@ -41,23 +48,31 @@ class Side:
         return f"{self.tree.name}-{self.backend}"
 
 
-def compare(pair: dict[str, Process], case: Case, rounds: int) -> dict[str, Any]:
-    """Measures a case in turns.
+Sides = tuple[Side, Side]
+# What either side does.
+Cases = tuple[Case, Case]
+
+
+def compare(
+    pair: dict[str, Process], cases: Cases, rounds: int
+) -> dict[str, list[dict[str, float]]]:
+    """Measures in turns.
 
     Args:
         pair: What is compared, `ours` with `base`.
-        case: The kind of call.
+        cases: What `base` does and what `ours` does: the same, or what is to cost the same.
         rounds: How often each of the two measures.
 
     Returns:
-        The case's name, how many calls each round has, and for both their figures by round.
+        The figures of both, round by round.
     """
-    share = min(_share(process, case) for process in pair.values())
+    chosen = dict(zip(pair, cases, strict=True))
+    share = min(_share(pair[name], case) for name, case in chosen.items())
     figures: dict[str, list[dict[str, float]]] = {name: [] for name in pair}
     for number in range(rounds):
         for name in sorted(pair, reverse=number % 2 == 1):
             figures[name].append(pair[name].ask(calls=share))
-    return {"name": case.name, "calls": share, **figures}
+    return figures
 
 
 def _share(process: Process, case: Case) -> int:
@@ -70,32 +85,78 @@ def _share(process: Process, case: Case) -> int:
 
 
 def measured(
-    base: Side, ours: Side, cases: list[Case], rounds: int, folder: Path
+    sides: Sides, cases: Iterable[Cases], rounds: int, folder: Path
 ) -> Iterator[dict[str, Any]]:
-    """Compares two sides in every case."""
+    """Compares two sides, ours last, in every case."""
+    backend = sides[1].backend
     with ExitStack() as stack:
         pair = {
-            name: stack.enter_context(Process(side.tree, side.backend, folder / f"{side.name}.log"))
-            for name, side in (("base", base), ("ours", ours))
+            name: stack.enter_context(Process(side.tree, side.backend, folder / f"{name}.log"))
+            for name, side in zip(("base", "ours"), sides, strict=True)
         }
-        for case in cases:
-            result = compare(pair, case, rounds)
-            print(line(ours.backend, result), flush=True)
-            yield {"backend": ours.backend, **result}
+        for both in cases:
+            figures = compare(pair, both, rounds)
+            result = {"backend": backend, "name": both[1].name, **figures}
+            print(line(result), flush=True)
+            yield result
 
 
-def line(backend: str, result: dict[str, Any]) -> str:
+def line(result: dict[str, Any]) -> str:
     """A comparison in one line: the medians of its ratios."""
     ratios = {
         name: ratio(*([each[name] for each in result[side]] for side in ("ours", "base"))).median
         for name in result["base"][0]
     }
     figures = ", ".join(f"{name} {figure:.2f}" for name, figure in ratios.items())
-    return f"{backend:<14} {result['name']:<44} {figures}"
+    return f"{result['backend']:<14} {result['name']:<48} {figures}"
+
+
+@dataclass(frozen=True)
+class Topic:
+    """What is measured for one file of results.
+
+    Attributes:
+        name: The file's name.
+        choose: Which cases there are with a backend.
+        sides: Who is compared, with a backend.
+        base: What the base does, for what ours does.
+    """
+
+    name: str
+    choose: Callable[..., Iterable[Case]]
+    sides: Callable[[str], Sides]
+    base: Callable[[Case], Case] = lambda case: case
+
+
+def topics(published: Path, patched: Path) -> tuple[Topic, ...]:
+    """Everything that is measured.
+
+    Args:
+        published: The folder with guardrails as published.
+        patched: The folder with the patched one.
+    """
+
+    def trees(backend: str) -> Sides:
+        return Side(published, backend), Side(patched, backend)
+
+    def streaming(backend: str) -> Sides:
+        # With MLflow upstream cannot do it: what tracing costs is all there is to say.
+        base = Side(patched, "off") if backend == "mlflow" else Side(published, backend)
+        return base, Side(patched, backend)
+
+    def itself(backend: str) -> Sides:
+        return Side(patched, backend), Side(patched, backend)
+
+    return (
+        Topic("guards", calls, trees),
+        Topic("guards-uvloop", calls_with_uvloop, trees),
+        Topic("growth", calls_with_many_variables, itself, lambda c: replace(c, variables=0)),
+        Topic("streams", streams, streaming),
+    )
 
 
 def main() -> None:
-    """Measures all cases; writes guards.json and streams.json."""
+    """Measures all cases; writes a file for each topic."""
     parser = argparse.ArgumentParser(prog="bench.rounds")
     parser.add_argument("published", type=Path)
     parser.add_argument("patched", type=Path)
@@ -104,22 +165,18 @@ def main() -> None:
     parser.add_argument("--only", default="", help="a part of the names of what to measure")
     options = parser.parse_args()
     rounds = QUICK_ROUNDS if options.quick else ROUNDS
-    for topic, choose in (("guards", calls), ("streams", streams)):
+    for topic in topics(options.published, options.patched):
         results: list[dict[str, Any]] = []
         for backend in BACKENDS:
-            base, ours = Side(options.published, backend), Side(options.patched, backend)
-            if topic == "streams" and backend == "mlflow":
-                # Upstream cannot trace these: what tracing costs is all there is to say.
-                base = Side(options.patched, "off")
             cases = [
-                case
-                for case in choose(backend, quick=options.quick)
-                if options.only in f"{topic} {backend} {case.name}"
+                (topic.base(case), case)
+                for case in topic.choose(backend, quick=options.quick)
+                if options.only in f"{topic.name} {backend} {case.name}"
             ]
             if cases:
-                results += measured(base, ours, cases, rounds, options.folder)
+                results += measured(topic.sides(backend), cases, rounds, options.folder)
         text = json.dumps(results, indent=1)
-        (options.folder / f"{topic}.json").write_text(text + "\n", encoding="utf-8")
+        (options.folder / f"{topic.name}.json").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
