@@ -46,7 +46,8 @@ ABOUT = {
     " there, and the time for each one after it. MLflow's are compared with untraced patched ones:"
     " upstream cannot trace streams with MLflow.",
     "What stays": "After the first 200 calls: what memory grows by a call, and how many more files"
-    " and threads there are at the end, with OpenTelemetry recording.",
+    " and threads there are at the end, with OpenTelemetry recording. 10,000 calls were to be made:"
+    " where there are fewer, the process could open no more files.",
     "The tools": "This project's own commands in a fresh clone. The package index is asked over the"
     " network.",
 }
