@@ -12,8 +12,18 @@ import pytest
 from scripts.layout import ROOT
 
 TARGETS = [
-    *("apply-patches", "check-patches", "clean", "control", "demo", "help", "lint", "lock"),
-    *("refresh-patches", "requirements", "scoreboard", "soak", "test", "types", "ui", "units"),
+    *("apply-patches", "bench", "check-patches", "clean", "control", "demo", "help", "lint"),
+    *(
+        "lock",
+        "refresh-patches",
+        "requirements",
+        "scoreboard",
+        "soak",
+        "test",
+        "types",
+        "ui",
+        "units",
+    ),
 ]
 
 # Stands in for Python: notes its arguments, and "makes" an environment that holds itself.
