@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from soak.meter import CALLS_TO_JUDGE_MEMORY
+
 from bench.case import BACKENDS
 from bench.peers import BARE, OURS
 from bench.stats import ratio
-from bench.tables import HopCell, compared, contenders_beaten, load
+from bench.tables import HopCell, compared, contenders_beaten, load, load_guards
 
 HOP, FLAT, PEER, CHUNK = 1.05, 1.05, 1.00, 1.05
 GUARD = {"off": 0.60, "opentelemetry": 0.85}
@@ -24,7 +26,6 @@ KEPT = {
     "files": ("more open files", 2),
     "threads": ("more threads", 2),
 }
-CALLS_TO_JUDGE = 10_000
 
 
 @dataclass(frozen=True)
@@ -55,23 +56,17 @@ def _bar(name: str, bar: float, measured: dict[str, float]) -> Bar:
 def bars(folder: Path, cells: dict[HopCell, list[float]]) -> list[Bar]:
     """Every bar of which there are figures."""
     found = [*_hop_bars(cells)] if cells else []
-    guards = [*load(folder / "guards.json"), *load(folder / "guards-uvloop.json")]
+    guards = load_guards(folder)
     for backend, bar in GUARD.items():
         plain = _plain(guards, backend)
         if plain:
             name = f"CPU of a whole Guard, {BACKENDS[backend]}, to published"
             found.append(_bar(name, bar, plain))
-    grown = {
-        f"{BACKENDS[each['backend']]}, {each['name']}": compared(each, "cpu")[2].median
-        for each in load(folder / "growth.json")
-    }
+    grown = _medians(load(folder / "growth.json"), "cpu")
     if grown:
         found.append(_bar("CPU of a whole Guard with ambient variables, to none", FLAT, grown))
-    chunks = {
-        f"{BACKENDS[each['backend']]}, {each['name']}": compared(each, "chunk")[2].median
-        for each in load(folder / "streams.json")
-        if each["backend"] != "mlflow"
-    }
+    streams = load(folder / "streams.json")
+    chunks = _medians([each for each in streams if each["backend"] != "mlflow"], "chunk")
     if chunks:
         found.append(_bar("a stream's chunk, to published", CHUNK, chunks))
     return [*found, *_keeping_bars(load(folder / "keeping-patched.json"))]
@@ -97,6 +92,14 @@ def _where(cell: HopCell) -> str:
     return f"Python {cell.python}, {cell.shape}, {cell.loop}, {cell.variables:,}"
 
 
+def _medians(results: list[dict[str, Any]], figure: str) -> dict[str, float]:
+    """The ratio of a figure in each case, whoever records."""
+    return {
+        f"{BACKENDS[each['backend']]}, {each['name']}": compared(each, figure)[2].median
+        for each in results
+    }
+
+
 def _plain(results: list[dict[str, Any]], backend: str) -> dict[str, float]:
     return {
         each["name"]: compared(each, "cpu")[2].median
@@ -108,7 +111,9 @@ def _plain(results: list[dict[str, Any]], backend: str) -> dict[str, float]:
 def _keeping_bars(kept: list[dict[str, Any]]) -> list[Bar]:
     found = []
     for what, (name, bar) in KEPT.items():
-        judged = [each for each in kept if what != "bytes" or each["calls"] >= CALLS_TO_JUDGE]
+        judged = [
+            each for each in kept if what != "bytes" or each["calls"] >= CALLS_TO_JUDGE_MEMORY
+        ]
         if judged:
             found.append(_bar(name, bar, {each["name"]: each[what] for each in judged}))
     return found

@@ -60,7 +60,7 @@ def calls(backend: str, *, quick: bool) -> Iterator[Case]:
         yield replace(one, validators=16)
         yield replace(one, fields=4)
         yield replace(one, at_once=32)
-        # With MLflow each of these waits for minutes until SQLite has it all.
+        # With MLflow this would wait for minutes until SQLite has it all.
         if backend != "mlflow":
             yield replace(one, at_once=256)
             yield from _growing(one)

@@ -6,6 +6,7 @@ To have the contenders take turns, `turns` calls this again and again, with `--a
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
@@ -68,10 +69,10 @@ async def _gathered(hop: Callable[[], Awaitable[object]]) -> None:
     await asyncio.gather(*(hop() for _ in range(GATHERED)))
 
 
-def _pass_on(command: list[str], options: object) -> None:
+def _pass_on(command: list[str], options: argparse.Namespace) -> None:
     for name in ("shape", "variables", "loop"):
         command += [f"--{name}", str(getattr(options, name))]
-    command.append(str(options.module))  # type: ignore[attr-defined]
+    command.append(str(options.module))
 
 
 def main() -> None:

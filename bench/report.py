@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -61,19 +60,13 @@ def bar_table(found: Iterable[Bar]) -> Table:
     return table
 
 
-def guards(folder: Path) -> list[dict[str, Any]]:
-    """What was measured of whole Guards."""
-    names = ("guards.json", "guards-uvloop.json")
-    return [result for name in names for result in tables.load(folder / name)]
-
-
 def all_tables(folder: Path) -> list[Table]:
     """Every table of which there are figures."""
     cells = tables.hops(folder)
     found = [
         bar_table(bars(folder, cells)),
         *tables.hop_tables(cells),
-        *tables.guard_tables(guards(folder)),
+        *tables.guard_tables(tables.load_guards(folder)),
         tables.growth_table(tables.load(folder / "growth.json")),
         tables.stream_table(tables.load(folder / "streams.json")),
         tables.keeping_table(folder),
@@ -125,7 +118,7 @@ def main(folder: Path, to: Path | None) -> None:
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
     for table in [*found[1:], found[0]]:
         show(table, console)
-    cells, whole = tables.hops(folder), guards(folder)
+    cells, whole = tables.hops(folder), tables.load_guards(folder)
     if cells:
         plot_hops(cells, folder / "hops.svg")
     if whole:

@@ -98,6 +98,11 @@ def load(file: Path) -> list[dict[str, Any]]:
     return found
 
 
+def load_guards(folder: Path) -> list[dict[str, Any]]:
+    """What was measured of whole Guards."""
+    return [*load(folder / "guards.json"), *load(folder / "guards-uvloop.json")]
+
+
 def compared(result: dict[str, Any], figure: str) -> tuple[Spread, Spread, Spread]:
     """What a comparison came to: the base's figure, ours, and the ratio."""
     base, ours = ([each[figure] for each in result[side]] for side in ("base", "ours"))
