@@ -12,6 +12,7 @@ import multiprocessing
 import shutil
 import warnings
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,9 @@ def keep(task: tuple[Case, int]) -> dict[str, Any]:
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     settle = backends.set_up("opentelemetry", HOME, guards.KINDS)
+    # A loop's pool adds threads for hours, one whenever it finds none idle; many validators at once
+    # ask for all that it is going to have.
+    guards.prepare(replace(case, validators=len(guards.KINDS)), settle)(BATCH)
     measure, meter = guards.prepare(case, settle), Meter()
     # As published, a process runs out of files some day; then that is how far it came.
     with suppress(OSError):
