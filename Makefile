@@ -11,6 +11,8 @@ SDISTS ?=
 FORCE ?=
 CARRY ?=
 EMPTY ?=
+# ALL=1 builds the wheels of all releases.
+ALL ?=
 # QUICK=1 measures in two minutes, and less.
 QUICK ?=
 
@@ -42,6 +44,14 @@ refresh-patches: $(STAMP) ## Export the commits made in a tree back to its patch
 .PHONY: check-patches
 check-patches: $(STAMP) ## Lint the patches and rebuild every tree from them (RELEASE=)
 	@$(PATCHES) check-patches $(CHOSEN)
+
+.PHONY: wheel
+wheel: $(STAMP) ## Build a patched release's wheel in dist/ (RELEASE=0.11.0, the newest; ALL=1)
+	@$(PATCHES) wheel $(CHOSEN) $(if $(filter-out 0,$(ALL)),--all)
+
+.PHONY: wheelhouse
+wheelhouse: $(STAMP) ## Build every wheel, and an index of them for pip and uv
+	@$(PATCHES) wheelhouse $(CHOSEN)
 
 .PHONY: lock
 lock: $(STAMP) ## Add a release to the lock or refresh its entry (RELEASE=0.8.2 LINE=0.8.1)

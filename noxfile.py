@@ -393,6 +393,61 @@ def run_units(session: nox.Session, tree: Path, *paths: str, codes: Sequence[int
     session.chdir(ROOT)
 
 
+# --- wheels --------------------------------------------------------------------------------
+
+
+@nox.session(python=CONTROL_PYTHON, default=False, reuse_venv=False)
+@nox.parametrize("release", by_name(ENDS))
+def wheels(session: nox.Session, release: str) -> None:
+    """A wheel next to MLflow: over the published release, tested, and away without a trace."""
+    session.run(sys.executable, "-m", "scripts", "wheelhouse", "--release", release, external=True)
+    install_release(session, release)
+    before = _files(session)
+    install(session, "--no-deps", f"guardrails-ai=={release}")
+    # As a user does who has the published release: pip finds the wheel in the index of wheels.
+    pip = (sys.executable, "-m", "pip", "--python", f"{session.bin}/python")
+    wheelhouse = ("--extra-index-url", (ROOT / "dist/simple").as_uri())
+    wanted = ("--upgrade", "--no-deps", f"guardrails-ai=={release}")
+    session.run(*pip, "install", "--quiet", *wheelhouse, *wanted, external=True)
+    _check_label(session, release)
+    session.run(*pip, "uninstall", "--quiet", "--yes", "guardrails-ai", external=True)
+    _check_files(session, before)
+    install(session, "--no-deps", "--find-links", str(ROOT / "dist"), f"guardrails-ai=={release}")
+    _check_label(session, release)
+    pytest(session, release, *(f"--ignore={name}" for name in LONG))
+    session.run("uv", "pip", "uninstall", "--quiet", "guardrails-ai", external=True)
+    _check_files(session, before)
+
+
+def _check_label(session: nox.Session, release: str) -> None:
+    """The wheel is what is installed, and says that it is upstream's release."""
+    asked = (
+        "import importlib.metadata as metadata, guardrails.version as own;"
+        "print(metadata.version('guardrails-ai'), own.GUARDRAILS_VERSION)"
+    )
+    session.chdir(ROOT / REGRESSION)
+    home = environment(Path(session.create_tmp()).resolve() / "home")
+    said = session.run("python", "-c", asked, env=home, silent=True)
+    session.chdir(ROOT)
+    wanted = f"{release}+context.{RELEASES[release].revision} {release}"
+    if not said or said.strip().splitlines()[-1] != wanted:
+        session.error(f"guardrails says {said!r}, not {wanted!r}")
+
+
+def _files(session: nox.Session) -> set[str]:
+    """What is in the session's environment, but for what Python compiled."""
+    folder = Path(session.virtualenv.location)
+    found = (str(path.relative_to(folder)) for path in folder.rglob("*"))
+    return {path for path in found if "__pycache__" not in path}
+
+
+def _check_files(session: nox.Session, before: set[str]) -> None:
+    # The session's own folder is in there, too.
+    left = {path for path in _files(session) ^ before if not path.startswith("tmp")}
+    if left:
+        session.error(f"the wheel left traces: {', '.join(sorted(left)[:5])}")
+
+
 # --- checks --------------------------------------------------------------------------------
 
 

@@ -51,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
         ("refresh-patches", _refresh, "export a tree's commits back to its patch line"),
         ("check-patches", _check, "lint the patches and rebuild every tree from them"),
         ("lock", _lock, "add a release to the lock, or refresh its entry"),
+        ("wheel", _wheel, "build the newest patched release's wheel, or others'"),
+        ("wheelhouse", _wheelhouse, "build every wheel, and an index of them"),
     ):
         sub = commands.add_parser(name, help=text, description=text)
         sub.set_defaults(command=command)
@@ -63,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
         if name == "refresh-patches":
             carry = "carry the change to the other lines, or to those named"
             sub.add_argument("--carry", nargs="*", metavar="LINE", help=carry)
+        if name == "wheel":
+            sub.add_argument("--all", action="store_true", help="every locked release")
         if name == "lock":
             sub.add_argument("--line", help="the patch line that serves the release")
     return parser
@@ -114,6 +118,38 @@ def _lock(layout: Layout, options: argparse.Namespace) -> int:
 
     print(lock_release.lock_release(layout, options.release, options.line, options.sdists))
     return 0
+
+
+def _wheel(layout: Layout, options: argparse.Namespace) -> int:
+    locked = lock.load(layout.lock)
+    if options.all and options.release:
+        raise Failure(f"name one release, or all of them: not --all and {options.release}")
+    newest = list(locked)[-1]
+    chosen = list(locked) if options.all else _chosen(locked, options.release or newest)
+    return _wheels(layout, locked, chosen, options.sdists)
+
+
+def _wheelhouse(layout: Layout, options: argparse.Namespace) -> int:
+    from scripts import wheel, wheelhouse
+
+    locked = lock.load(layout.lock)
+    failed = _wheels(layout, locked, _chosen(locked, options.release), options.sdists)
+    if not failed:
+        index = layout.shown(wheelhouse.write(layout.root / wheel.FOLDER))
+        print(f"index: {index}/, for --extra-index-url; {wheel.FOLDER}/, for --find-links")
+    return failed
+
+
+def _wheels(
+    layout: Layout, locked: dict[str, lock.Release], chosen: list[str], sdists: Path | None
+) -> int:
+    from scripts import report, wheel
+
+    outcomes = wheel.wheels(layout, locked, chosen, sdists)
+    rows = [(o.version, f"pip install {layout.shown(o.wheel)}") for o in outcomes if o.wheel]
+    if rows:
+        report.table(("release", "next"), rows)
+    return _failed([outcome.failure for outcome in outcomes if outcome.failure])
 
 
 def _chosen(locked: dict[str, lock.Release], release: str | None) -> list[str]:

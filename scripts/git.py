@@ -136,10 +136,19 @@ def run(tree: Path, *arguments: str, stdin: bytes = b"") -> str:
     Raises:
         Failure: If git exits with an error.
     """
+    return output(tree, *arguments, stdin=stdin).decode("utf-8", "surrogateescape")
+
+
+def output(tree: Path, *arguments: str, stdin: bytes = b"") -> bytes:
+    """Run git in a tree and return its standard output as it is.
+
+    Raises:
+        Failure: If git exits with an error.
+    """
     done = attempt(tree, *arguments, stdin=stdin)
     if done.returncode:
         raise Failure(f"git {arguments[0]} failed in {tree}: {first_line(done.stderr)}")
-    return done.stdout.decode("utf-8", "surrogateescape")
+    return done.stdout
 
 
 def first_line(output: bytes) -> str:

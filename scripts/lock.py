@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import tomlkit
@@ -21,13 +21,15 @@ PATH = ROOT / "guardrails" / "upstream.toml"
 
 _HEADER = """\
 # Made by `make lock`: every release of guardrails-ai that this project patches.
-# sha256 is the sdist's, checked before it is unpacked; tree is the git tree of the patched release.
+# sha256 is the sdist's, checked before it is unpacked; tree is the git tree of the patched release,
+# and revision counts how often it has become another one: the number in the wheel's +context.N.
 """
 _VERSION = re.compile(r"\d+(\.\d+)+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TREE = re.compile(r"[0-9a-f]{40}")
 _PYTHON = re.compile(r"3\.\d+")
 _SDIST = re.compile(r"[A-Za-z0-9._-]+\.tar\.gz")
+_SHAPES = {"sdist": _SDIST, "sha256": _SHA256, "line": _VERSION, "tree": _TREE}
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Release:
         pythons: The minor Python versions that the release declares, oldest first.
         line: The patch line that serves the release: a folder of `patches/`.
         tree: The git tree id of the patched release, 40 hex digits.
+        revision: How many different trees the release has had: two wheels of the same label hold
+            the same code.
     """
 
     version: str
@@ -49,6 +53,11 @@ class Release:
     pythons: tuple[str, ...]
     line: str
     tree: str
+    revision: int
+
+    def built(self, tree: str) -> Release:
+        """The entry with the tree that came out of a build: another tree, another revision."""
+        return self if tree == self.tree else replace(self, tree=tree, revision=self.revision + 1)
 
 
 _KEYS = tuple(field.name for field in fields(Release) if field.name != "version")
@@ -138,15 +147,15 @@ def _release(version: str, table: dict[str, object], path: Path) -> Release:
         odd = ", ".join(sorted(set(table) ^ set(_KEYS)))
         raise Failure(f"{where}: missing or unknown keys: {odd}")
     _check(table, where)
-    pythons = table["pythons"]
+    pythons, revision = table["pythons"], table["revision"]
     assert isinstance(pythons, list)  # noqa: S101 - _check has seen to it
-    rest = {key: str(table[key]) for key in _KEYS if key != "pythons"}
-    return Release(version=version, pythons=tuple(pythons), **rest)
+    assert isinstance(revision, int)  # noqa: S101
+    texts = {key: str(table[key]) for key in _SHAPES}
+    return Release(version=version, pythons=tuple(pythons), revision=revision, **texts)
 
 
 def _check(table: dict[str, object], where: str) -> None:
-    shapes = {"sdist": _SDIST, "sha256": _SHA256, "line": _VERSION, "tree": _TREE}
-    for key, shape in shapes.items():
+    for key, shape in _SHAPES.items():
         value = table[key]
         if not isinstance(value, str) or not shape.fullmatch(value):
             raise Failure(f"{where}: {key} has not the shape {shape.pattern}: {value!r}")
@@ -155,3 +164,6 @@ def _check(table: dict[str, object], where: str) -> None:
         raise Failure(f"{where}: pythons is not a list of versions")
     if not all(isinstance(python, str) and _PYTHON.fullmatch(python) for python in pythons):
         raise Failure(f"{where}: pythons has something else than 3.x in it: {pythons}")
+    revision = table["revision"]
+    if type(revision) is not int or revision < 1:
+        raise Failure(f"{where}: revision is not a whole number from 1 on: {revision!r}")

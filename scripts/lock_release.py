@@ -44,7 +44,9 @@ def lock_release(
     locked = lock.load(place.lock, allow_empty=True) if place.lock.exists() else {}
     name, content = _from_folder(version, sdists) if sdists else _from_index(version)
     release = _described(version, name, content, line)
-    _same_sdist(locked.get(version), release)
+    if before := locked.get(version):
+        _check_same_sdist(before, release)
+        release = replace(release, tree=before.tree, revision=before.revision)
     with files.exclusive(place.trees):
         trees.tidy(place)
         exported = _lock_in(place, {**locked, version: release}, release, content, sdists)
@@ -101,7 +103,8 @@ def _described(version: str, name: str, content: bytes, line: str) -> Release:
     pythons = _pythons(headers.get_all("Classifier", []), headers["Requires-Python"] or "")
     if not pythons:
         raise Failure(f"{name}: it declares no Python version")
-    return Release(version, name, hashlib.sha256(content).hexdigest(), pythons, line, git.ZERO_ID)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Release(version, name, sha256, pythons, line, tree=git.ZERO_ID, revision=0)
 
 
 def _pythons(classifiers: list[str], requires: str) -> tuple[str, ...]:
@@ -118,8 +121,8 @@ def _pythons(classifiers: list[str], requires: str) -> tuple[str, ...]:
     )
 
 
-def _same_sdist(before: Release | None, now: Release) -> None:
-    if before and before.sha256 != now.sha256:
+def _check_same_sdist(before: Release, now: Release) -> None:
+    if before.sha256 != now.sha256:
         raise Failure(
             f"{now.sdist}: its sha256 is {now.sha256}, the lock says {before.sha256}: "
             "a release never changes; delete its entry if you trust the new file"
@@ -142,7 +145,7 @@ def _lock_in(
             built = build.build(tree, version, archive, patches, exact=False)
             exported = build.exported(tree, built.base, Path(scratch) / "patches")
             files.remove(tree)
-        locked[version] = replace(release, tree=built.tree)
+        locked[version] = release.built(built.tree)
         fetch.keep(layout.cache() / release.sdist, content)
         newest = lock.newest(locked.values(), release.line) == version
         if newest and not replace_line.same(line, exported):

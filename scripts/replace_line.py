@@ -118,7 +118,7 @@ def _swap_in(
     built: Mapping[str, build.Built],
 ) -> None:
     for version, tree in built.items():
-        locked[version] = dataclasses.replace(locked[version], tree=tree.tree)
+        locked[version] = locked[version].built(tree.tree)
         patches = series.read(folders[locked[version].line])
         trees.mark(tree, trees.digest(locked[version], patches))
     lines = [(folder, layout.line(line)) for line, folder in folders.items()]

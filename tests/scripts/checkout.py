@@ -161,12 +161,19 @@ def git(tree: Path, *arguments: str) -> str:
     ).stdout
 
 
-def make(root: Path) -> Checkout:
-    """Line 1.0.0 serves 1.0.0 and 1.1.0, whose rows are five further down; 2.0.0 is alone."""
+def make(root: Path, besides: Mapping[str, Mapping[str, str]] | None = None) -> Checkout:
+    """Line 1.0.0 serves 1.0.0 and 1.1.0, whose rows are five further down; 2.0.0 is alone.
+
+    Args:
+        root: The folder.
+        besides: By release more files for its sdist.
+    """
     checkout = Checkout(root)
-    checkout.publish("1.0.0")
-    checkout.publish("1.1.0", {"guardrails/run.py": "\n".join(["# new"] * 5 + BODY) + "\n"})
-    checkout.publish("2.0.0")
+    more = besides or {}
+    lower = {"guardrails/run.py": "\n".join(["# new"] * 5 + BODY) + "\n"}
+    checkout.publish("1.0.0", more.get("1.0.0"))
+    checkout.publish("1.1.0", {**lower, **more.get("1.1.0", {})})
+    checkout.publish("2.0.0", more.get("2.0.0"))
     for line in ("1.0.0", "2.0.0"):
         checkout.start_line(line)
     for version in ("1.0.0", "1.1.0", "2.0.0"):

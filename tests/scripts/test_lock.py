@@ -16,7 +16,7 @@ from scripts.errors import Failure
 from scripts.layout import ROOT
 
 RELEASE = lock.Release(
-    "1.0.0", "guardrails_ai-1.0.0.tar.gz", "a" * 64, ("3.9", "3.10"), "1.0.0", "b" * 40
+    "1.0.0", "guardrails_ai-1.0.0.tar.gz", "a" * 64, ("3.9", "3.10"), "1.0.0", "b" * 40, 1
 )
 
 
@@ -61,6 +61,8 @@ def test_the_same_entry_again_changes_no_byte(tmp_path: Path) -> None:
         ("tree =", "# tree =", "missing or unknown keys: tree"),
         ("a" * 64, "a" * 63, "sha256 has not the shape"),
         ("b" * 40, "main", "tree has not the shape"),
+        ("revision = 1", "revision = 0", "revision is not a whole number"),
+        ("revision = 1", "revision = true", "revision is not a whole number"),
         ('"guardrails_ai-1.0.0.tar.gz"', '"../x.tar.gz"', "sdist has not the shape"),
         ('line = "1.0.0"', 'line = ".."', "line has not the shape"),
         ('line = "1.0.0"', "line = 1", "line has not the shape"),
@@ -104,6 +106,11 @@ def test_an_empty_lock_is_refused_unless_it_is_about_to_be_filled(
 def test_a_release_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
         RELEASE.tree = "x"  # type: ignore[misc]
+
+
+def test_another_tree_is_another_revision() -> None:
+    assert RELEASE.built(RELEASE.tree) == RELEASE
+    assert RELEASE.built("c" * 40) == replace(RELEASE, tree="c" * 40, revision=2)
 
 
 def test_the_newest_release_of_a_line() -> None:

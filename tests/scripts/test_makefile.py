@@ -23,6 +23,8 @@ TARGETS = [
         "types",
         "ui",
         "units",
+        "wheel",
+        "wheelhouse",
     ),
 ]
 

@@ -36,6 +36,18 @@ def test_a_new_commit_becomes_a_patch(checkout: Checkout) -> None:
     assert checkout.run("check-patches").err == ""
 
 
+def test_the_revision_counts_the_trees_that_a_release_has_had(checkout: Checkout) -> None:
+    before = {version: release.revision for version, release in checkout.lock.items()}
+    checkout.git("2.0.0", "commit", "-q", "--amend", "-m", f"Add it\n\n{REASON}\n{TRAILERS}")
+    assert checkout.run("refresh-patches").code == 0
+    assert {version: release.revision for version, release in checkout.lock.items()} == before
+    checkout.edit("2.0.0", "guardrails/call.py", "return 1", "return 2")
+    checkout.commit("2.0.0", "Return two")
+    assert checkout.run("refresh-patches").code == 0
+    after = {version: release.revision for version, release in checkout.lock.items()}
+    assert after == {**before, "2.0.0": before["2.0.0"] + 1}
+
+
 def test_a_dropped_commit_takes_its_patch_along(checkout: Checkout) -> None:
     checkout.git("2.0.0", "reset", "-q", "--hard", "HEAD~1")
     result = checkout.run("refresh-patches", "--release", "2.0.0")
