@@ -11,6 +11,9 @@ SDISTS ?=
 FORCE ?=
 CARRY ?=
 EMPTY ?=
+# The clone that `pr` makes branches in; GATES=1 runs upstream's own checks there, before and after.
+UPSTREAM ?=
+GATES ?=
 # ALL=1 builds the wheels of all releases.
 ALL ?=
 # QUICK=1 measures in two minutes, and less.
@@ -44,6 +47,11 @@ refresh-patches: $(STAMP) ## Export the commits made in a tree back to its patch
 .PHONY: check-patches
 check-patches: $(STAMP) ## Lint the patches and rebuild every tree from them (RELEASE=)
 	@$(PATCHES) check-patches $(CHOSEN)
+
+.PHONY: pr
+pr: $(STAMP) ## Make branches for upstream in your own clone (UPSTREAM=DIR GATES=1)
+	@test -n "$(UPSTREAM)" || { echo "error: name your clone: make pr UPSTREAM=../guardrails" >&2; exit 2; }
+	@$(PATCHES) pr "$(UPSTREAM)" $(if $(filter-out 0,$(GATES)),--gates)
 
 .PHONY: wheel
 wheel: $(STAMP) ## Build a patched release's wheel in dist/ (RELEASE=0.11.0, the newest; ALL=1)

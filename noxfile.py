@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from demo import results, subjects  # noqa: E402
 from scoreboard import trees  # noqa: E402
+from scripts import gates as upstream_gates  # noqa: E402
 from scripts import git, lock  # noqa: E402
 from scripts.errors import Failure  # noqa: E402
 from scripts.index import pip_settings  # noqa: E402
@@ -33,7 +34,7 @@ try:
     RELEASES = lock.load()
 except Failure as failure:
     sys.exit(f"error: {failure}")
-OURS = ("noxfile.py", "bench", "demo", "scoreboard", "scripts", "soak", "tests")
+OURS = ("noxfile.py", "bench", "demo", "pr", "scoreboard", "scripts", "soak", "tests")
 REGRESSION = "tests/regression"
 
 # The release of the report and the newest: `tests` has them on every Python that they declare.
@@ -46,6 +47,7 @@ LONG = ("test_event_loops.py", "test_parity.py")
 CONTROL_PYTHON = "3.11"
 # What is measured is the newest release; what the benchmarks need besides is pinned with it.
 BENCH_RELEASE = "0.11.0"
+PUBLISHED, PATCHED = (trees.Tree(BENCH_RELEASE, patched) for patched in (False, True))
 SCRIPTS_PYTHONS = ("3.10", "3.13")
 
 nox.needs_version = ">=2025.2.9"
@@ -448,6 +450,53 @@ def _check_files(session: nox.Session, before: set[str]) -> None:
         session.error(f"the wheel left traces: {', '.join(sorted(left)[:5])}")
 
 
+# --- upstream ------------------------------------------------------------------------------
+
+
+@nox.session(python=CONTROL_PYTHON, default=False)
+def gates(session: nox.Session) -> None:
+    """Upstream's own gates on two trees; part of `make pr GATES=1`, which names them."""
+    release, *named = session.posargs
+    trees_of = [Path(tree).resolve() for tree in named]
+    install_release(session, release)
+    install(session, *upstream_gates.tools(trees_of[-1]))
+    install_tree(session, trees_of[-1])
+    faults = []
+    for gate in upstream_gates.GATES:
+        before, after = (_found(session, gate, tree) for tree in trees_of)
+        new = upstream_gates.new(iter(before), iter(after))
+        session.log(f"{gate.name}: {len(before)} before, {len(after)} after, {len(new)} new")
+        faults += [f"{gate.name}: {fault}" for fault in new]
+    if faults:
+        session.error("upstream's gates find more than before:\n  " + "\n  ".join(faults))
+
+
+def _found(session: nox.Session, gate: upstream_gates.Gate, tree: Path) -> list[str]:
+    command = gate.call(tree)
+    if not command:
+        return []
+    home = environment(Path(session.create_tmp()).resolve() / "home")
+    session.chdir(tree)
+    output = session.run(*command, env=home, silent=True, success_codes=[0, 1])
+    session.chdir(ROOT)
+    return list(gate.found(str(output), tree))
+
+
+@nox.session(python=CONTROL_PYTHON, default=False)
+def pr_scripts(session: nox.Session) -> None:
+    """What the pull requests' scripts print, published and patched: `-- --write` notes it anew."""
+    checkout = make_tree(session, BENCH_RELEASE)
+    install_release(session, BENCH_RELEASE)
+    folder = Path(session.create_tmp()).resolve()
+    for tree in (PUBLISHED, PATCHED):
+        trees.lay_out(tree, checkout, folder)
+    session.chdir(folder)
+    named = (str(folder / PUBLISHED.name), str(folder / PATCHED.name))
+    home = {"PYTHONPATH": str(ROOT), **environment(folder / "home")}
+    session.run("python", "-m", "pr.check", *named, *session.posargs, env=home)
+    session.chdir(ROOT)
+
+
 # --- checks --------------------------------------------------------------------------------
 
 
@@ -463,7 +512,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Types of our own code; the regression tests' own world is not installed here."""
     _install_tools(session)
-    session.run("mypy", "scripts", "noxfile.py")
+    session.run("mypy", "scripts", "noxfile.py", "pr/check.py")
     # From where no folder is called guardrails, which mypy would take for the package.
     session.chdir(ROOT / "tests")
     session.run("mypy", "--config-file", "regression/mypy.ini", "-p", "regression")
@@ -619,7 +668,6 @@ def scoreboard_page(session: nox.Session) -> None:
 # --- benchmarks ----------------------------------------------------------------------------
 
 BENCH = ROOT / "out/bench"
-PUBLISHED, PATCHED = (trees.Tree(BENCH_RELEASE, patched) for patched in (False, True))
 
 
 @nox.session(venv_backend="none", default=False)

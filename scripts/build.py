@@ -133,15 +133,19 @@ def _already(folder: Path, version: str, patch: Path) -> str:
 
 def where(version: str, patch: Path, stderr: str) -> str:
     """Where a patch stopped, from what `git am` said."""
-    refused = f"does not apply to {version}"
+    return f"does not apply to {version}: {refusal(patch, stderr)}"
+
+
+def refusal(patch: Path, stderr: str) -> str:
+    """Which place of a patch git refused, from what it said."""
     if match := re.search(r"^error: patch failed: (.+):(\d+)$", stderr, re.MULTILINE):
         path, line = match[1], int(match[2])
-        return f"{refused}: {path}: hunk {patchfile.hunk_number(patch, path, line)} (line {line})"
+        return f"{path}: hunk {patchfile.hunk_number(patch, path, line)} (line {line})"
     if match := re.search(r"^error: (.+): (does not exist|already exists)", stderr, re.MULTILINE):
-        return f"{refused}: {match[1]}: {match[2]} in the tree"
+        return f"{match[1]}: {match[2]} in the tree"
     if match := re.search(r":(\d+): (.*whitespace|new blank line at EOF|.*indent.*)", stderr):
-        return f"{refused}: row {match[1]} of the diff adds a white-space error: {match[2]}"
-    return f"{refused}: {git.first_line(stderr.encode())}"
+        return f"row {match[1]} of the diff adds a white-space error: {match[2]}"
+    return git.first_line(stderr.encode())
 
 
 def _check_exact(folder: Path, version: str, base: str, patches: Sequence[Path]) -> None:

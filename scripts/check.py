@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from scripts import build, fetch, lint, lock, parallel, series
+from scripts import build, fetch, lint, lock, parallel, series, topics
 from scripts.errors import Failure, PatchFailure
 from scripts.layout import Layout
 from scripts.lock import Release
@@ -51,11 +51,16 @@ def _line(layout: Layout, line: str) -> Iterator[str]:
     folder = layout.line(line)
     for problem in series.problems(folder):
         yield problem.replace(str(folder), layout.shown(folder))
-    patches = [folder / name for name in series.names(folder)]
     empty = series.empties(folder)
-    for number, patch in enumerate(patches, start=1):
-        if patch.exists() and patch.name not in empty:
-            yield from (f"{layout.shown(patch)}: {text}" for text in lint.lint(patch, number))
+    numbered = [
+        (number, folder / name)
+        for number, name in enumerate(series.names(folder), start=1)
+        if (folder / name).exists() and name not in empty
+    ]
+    for number, patch in numbered:
+        yield from (f"{layout.shown(patch)}: {text}" for text in lint.lint(patch, number))
+    for text in topics.problems(topics.of([patch for _, patch in numbered])):
+        yield f"{layout.shown(folder)}: {text}"
 
 
 def _archive(release: Release, sdists: Path | None) -> tuple[str, bytes] | Failure:

@@ -51,11 +51,16 @@ def _parser() -> argparse.ArgumentParser:
         ("refresh-patches", _refresh, "export a tree's commits back to its patch line"),
         ("check-patches", _check, "lint the patches and rebuild every tree from them"),
         ("lock", _lock, "add a release to the lock, or refresh its entry"),
+        ("pr", _pr, "make a stack of branches in a clone of upstream, and the texts for them"),
         ("wheel", _wheel, "build the newest patched release's wheel, or others'"),
         ("wheelhouse", _wheelhouse, "build every wheel, and an index of them"),
     ):
         sub = commands.add_parser(name, help=text, description=text)
         sub.set_defaults(command=command)
+        if name == "pr":
+            sub.add_argument("upstream", type=Path, help="the clone's folder")
+            sub.add_argument("--gates", action="store_true", help="run upstream's own gates, too")
+            continue
         sub.add_argument("--release", required=name == "lock", help="one release, such as 0.11.0")
         sub.add_argument("--sdists", "--find-links", type=Path, help="sdists to use offline")
         if name == "apply-patches":
@@ -150,6 +155,38 @@ def _wheels(
     if rows:
         report.table(("release", "next"), rows)
     return _failed([outcome.failure for outcome in outcomes if outcome.failure])
+
+
+def _pr(layout: Layout, options: argparse.Namespace) -> int:
+    from scripts import pr, pr_text, report
+
+    clone = options.upstream.resolve()
+    with pr.stacked(layout, lock.load(layout.lock), clone) as stack:
+        report.table(
+            ("patch", "", "fits"),
+            [
+                (str(number), patch.said.subject, " ".join([finding.fit.value, finding.detail]))
+                for number, (patch, finding) in enumerate(stack.findings, start=1)
+            ],
+        )
+        if stack.conflicts:
+            return _failed(
+                [f"{clone}: left as it was: a patch conflicts with {stack.base.version}"]
+            )
+        if options.gates:
+            pr.check_gates(layout, stack)
+        texts = pr_text.write(layout, stack, layout.root / "out/pr")
+        pr.create(stack)
+    report.table(
+        ("branch", "patches", "rows", "text"),
+        [
+            (branch.name, str(len(branch.topic.patches)), f"+{added} -{gone}", layout.shown(text))
+            for branch, text, (added, gone) in zip(
+                stack.branches, texts, pr.sizes(stack), strict=True
+            )
+        ],
+    )
+    return 0
 
 
 def _chosen(locked: dict[str, lock.Release], release: str | None) -> list[str]:

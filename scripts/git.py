@@ -83,8 +83,22 @@ def attempt(tree: Path, *arguments: str, stdin: bytes = b"") -> subprocess.Compl
     # A tree of another owner, as in a container, is still ours to read.
     settings = SETTINGS | {"safe.directory": str(tree.resolve())}
     pairs = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
-    command = ["git", "-C", str(tree), *pairs, *arguments]
-    with _started(command, environment(tree)) as process:
+    return _ran(["git", "-C", str(tree), *pairs, *arguments], environment(tree), stdin)
+
+
+def as_user(tree: Path, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """Run git in a folder with the user's own settings and identity: what it commits is theirs.
+
+    Raises:
+        Failure: If there is no git to run.
+    """
+    return _ran(["git", "-C", str(tree), *arguments], os.environ, stdin)
+
+
+def _ran(
+    command: Sequence[str], variables: Mapping[str, str], stdin: bytes
+) -> subprocess.CompletedProcess[bytes]:
+    with _started(command, variables) as process:
         stdout, stderr = process.communicate(stdin)
     if _stopping.is_set():
         raise KeyboardInterrupt

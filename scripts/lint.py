@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts import git, patchfile
+from scripts import git, message, patchfile
 
 _FIRST_ROW = f"From {git.ZERO_ID} Mon Sep 17 00:00:00 2001\n".encode()
 _SIGNATURE = re.compile(rb"\n-- \n\d+\.\d[^\n]*\n*\Z")
@@ -43,6 +42,7 @@ class Rule:
 
 
 TRAILERS = (
+    Rule("Topic", r"[a-z]+(-[a-z]+)*", "event-loop"),
     Rule("Defects", r"D[1-9]\d*(, D[1-9]\d*)*", "D1, D13"),
     Rule("Bug", r"https?://\S+|none \((?P<why>.+)\)", "none (why there is none)", repeats=True),
     Rule("Forwarded", r"yes https?://\S+|(no|not-needed) \((?P<why>.+)\)", "no (why not yet)"),
@@ -61,7 +61,7 @@ def lint(patch: Path, number: int) -> list[str]:
         One text a problem: what is wrong, and what to do.
     """
     content = patch.read_bytes()
-    return [*_name(patch, number), *_bytes(content), *_message(patch, content), *_diffs(content)]
+    return [*_name(patch, number), *_bytes(content), *_message(patch), *_diffs(content)]
 
 
 def _name(patch: Path, number: int) -> Iterator[str]:
@@ -80,35 +80,14 @@ def _bytes(content: bytes) -> Iterator[str]:
         yield "ends in git's version: export it with refresh-patches"
 
 
-def _message(patch: Path, content: bytes) -> Iterator[str]:
-    subject, body = _split(patch, content)
-    if len(subject) > _SUBJECT_LENGTH:
-        yield f"its subject has {len(subject)} characters: {_SUBJECT_LENGTH} are the most"
-    found = _trailers(patch, body)
+def _message(patch: Path) -> Iterator[str]:
+    said = message.read(patch)
+    if len(said.subject) > _SUBJECT_LENGTH:
+        yield f"its subject has {len(said.subject)} characters: {_SUBJECT_LENGTH} are the most"
     for rule in TRAILERS:
-        yield from _trailer(rule, [value for name, value in found if name == rule.name])
-    prose = body.strip().rpartition("\n\n")[0] if found else body.strip()
-    if len(prose) < _SHORTEST_REASON or _NEVER.search(prose):
+        yield from _trailer(rule, said.values(rule.name))
+    if len(said.prose) < _SHORTEST_REASON or _NEVER.search(said.prose):
         yield "its message does not say why: write a paragraph before the trailers"
-
-
-def _split(patch: Path, content: bytes) -> tuple[str, str]:
-    """The subject and the body, as `git am` reads them."""
-    with tempfile.TemporaryDirectory() as scratch:
-        message = Path(scratch) / "message"
-        arguments = ("mailinfo", "-b", "--encoding=UTF-8", str(message), f"{scratch}/diff")
-        headers = git.run(patch.parent, *arguments, stdin=content)
-        body = message.read_text(encoding="utf-8", errors="replace")
-    subject = re.search(r"^Subject: (.*)$", headers, re.MULTILINE)
-    return (subject[1] if subject else ""), body
-
-
-def _trailers(patch: Path, body: str) -> list[tuple[str, str]]:
-    # Trailers are read after a subject, so one stands in.
-    message = f"subject\n\n{body}".encode()
-    parsed = git.run(patch.parent, "interpret-trailers", "--parse", stdin=message)
-    pairs = (row.partition(":") for row in parsed.splitlines())
-    return [(name.strip(), value.strip()) for name, _, value in pairs]
 
 
 def _trailer(rule: Rule, values: list[str]) -> Iterator[str]:

@@ -71,7 +71,7 @@ def inspect(folder: Path, expected: str = "") -> Finding:
         return Finding(State.TOUCHED, "is no tree of ours, or its .git is damaged")
     was, base, head = noted
     rows = status.stdout.decode("utf-8", "replace").split("\0")
-    if detail := _unfinished(folder) or _edited(rows):
+    if detail := unfinished(folder) or _edited(rows):
         return Finding(State.TOUCHED, detail, base)
     if f"# branch.oid {head}" not in rows:
         return Finding(State.AHEAD, "has commits that the series does not", base)
@@ -110,7 +110,8 @@ def _edited(rows: list[str]) -> str:
     return "" if "# branch.head context" in rows else "is not on its branch context"
 
 
-def _unfinished(folder: Path) -> str:
+def unfinished(folder: Path) -> str:
+    """What git is in the middle of in a folder; empty if it is not."""
     marks = {
         "rebase-apply": "am or rebase",
         "rebase-merge": "rebase",

@@ -18,6 +18,7 @@ from scripts.layout import Layout
 
 BODY = [f"step_{number} = {number}" for number in range(1, 31)]
 TRAILERS = """\
+Topic: executor
 Defects: D1, D13
 Bug: https://example.org/issues/1
 Forwarded: no (upstream has another plan)

@@ -40,6 +40,8 @@ SPOILT = {
     "no reason": (swap_pattern(r"The context is lost.*\n", ""), "does not say why"),
     "empty reason": (swap_pattern(r"The context is lost.*", "TODO: write why this is"), "say why"),
     "no trailers": (swap(TRAILERS, ""), "has no trailer Defects"),
+    "no Topic": (swap("Topic: executor\n", ""), "has no trailer Topic"),
+    "odd Topic": (swap("Topic: executor", "Topic: The Executor"), "Topic says nothing"),
     "no Defects": (swap("Defects: D1, D13\n", ""), "has no trailer Defects"),
     "odd Defects": (swap("D1, D13", "D1 and D13"), "Defects says nothing: 'D1 and D13'"),
     "two Defects": (swap("Defects:", "Defects: D2\nDefects:"), "has 2 trailers Defects"),

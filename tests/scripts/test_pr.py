@@ -1,0 +1,423 @@
+"""`pr`: a stack of branches in a clone of upstream, or a clone that is as it was."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from checkout import BODY, REASON, TRAILERS, Checkout, Result, git, make
+
+from scripts import pr
+
+PROJECT = '[project]\nname = "guardrails-ai"\nversion = "{version}"\n'
+TEXT = "# Keep it\n\nIt is lost.\n\n## What it does not change\n\n- The rest.\n"
+SCOREBOARD = """\
+## Releases
+
+| release | cells | broken as published | broken patched |
+| --- | --: | --: | --: |
+| 1.0.0 (the oldest) | 10 | 8 | 0 |
+| 1.1.0 | 10 | 8 | 0 |
+| 2.0.0 | 10 | 9 | 0 |
+
+## Defects
+
+|  | D1 | D2 | D13 |
+| --- | --: | --: | --: |
+| cells | 5 | 2 | 3 |
+| 1.0.0 | 4 | 2 | 2 |
+| 1.1.0 | 4 | 2 | 2 |
+| 2.0.0 | 5 | 1 | 3 |
+"""
+COSTS = """\
+## Bars
+
+|  | at most | worst | held |
+| --- | --: | --: | --: |
+| our hop, to the bare one | 1.05 | 1.07 (somewhere) | 3 of 4 |
+
+{suites}
+## Measured on
+
+2026-01-01, 2 cores; and more.
+"""
+SUITE = """\
+### {name}
+
+| CPU a call | published, ms | ratio |
+| --- | --: | --: |
+| Guard, 1 validator | 1.0 | 0.5 |
+| AsyncGuard, 1 validator | 1.0 | 0.6 |
+
+"""
+
+
+@dataclass
+class Upstream:
+    """A clone of upstream, and the checkout that makes branches in it."""
+
+    checkout: Checkout
+    clone: Path
+
+    def run(self, *arguments: str) -> Result:
+        # `pr` takes no sdists, and this is the only command that does not.
+        self.checkout.offline = False
+        return self.checkout.run("pr", str(self.clone), *arguments)
+
+    def git(self, *arguments: str) -> str:
+        return git(self.clone, *arguments)
+
+    def write(self, path: str, text: str) -> None:
+        (self.clone / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.clone / path).write_text(text)
+
+    def commit(self, subject: str) -> str:
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", subject)
+        return self.git("rev-parse", "--short", "HEAD").strip()
+
+    @property
+    def branches(self) -> list[str]:
+        return self.git("for-each-ref", "--format=%(refname:short)", "refs/heads").split()
+
+    @property
+    def state(self) -> tuple[str, ...]:
+        """All that a run that fails must leave as it was."""
+        asked = (("status", "--porcelain", "--branch"), ("for-each-ref",), ("worktree", "list"))
+        config = (self.clone / ".git" / "config").read_text()
+        return (*(self.git(*question) for question in asked), config)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout like the others', with a topic of its own for each patch."""
+    root = tmp_path_factory.mktemp("pr")
+    projects = {
+        v: {"pyproject.toml": PROJECT.format(version=v)} for v in ("1.0.0", "1.1.0", "2.0.0")
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GUARDRAILS_CONTEXT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        checkout = make(root, projects)
+        for version in ("1.1.0", "2.0.0"):
+            test = checkout.tree(version) / "tests" / "unit_tests" / "test_context.py"
+            test.parent.mkdir(parents=True)
+            test.write_text("def test_context(): ...\n")
+            message = f"{REASON}\n{TRAILERS.replace('executor', 'event-loop')}"
+            checkout.commit(version, "Test the context", message)
+        assert checkout.run("refresh-patches").code == 0
+    (root / "docs").mkdir()
+    (root / "docs/scoreboard.md").write_text(SCOREBOARD)
+    suites = "".join(SUITE.format(name=name) for name in ("tracing off", "OpenTelemetry", "MLflow"))
+    (root / "docs/performance.md").write_text(COSTS.format(suites=suites))
+    (root / "pr").mkdir()
+    for topic in ("executor", "event-loop"):
+        for ending, text in {
+            ".md": TEXT,
+            ".py": "print(1)\n",
+            ".before.txt": "ORPHAN\n",
+            ".after.txt": "whole\n",
+        }.items():
+            (root / "pr" / f"{topic}{ending}").write_text(text)
+    return root
+
+
+def cloned(made: Path, tmp_path: Path, version: str) -> Path:
+    """A clone as a submitter has it: the release as published on main."""
+    clone = tmp_path / "upstream"
+    git(made, "clone", "-q", "--no-checkout", str(made / "guardrails" / version), str(clone))
+    git(clone, "checkout", "-q", "-B", "main", "upstream")
+    git(clone, "branch", "-q", "-D", "context")
+    return clone
+
+
+@pytest.fixture
+def upstream(
+    made: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Upstream:
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "Sam Submitter")
+    monkeypatch.setenv("GIT_AUTHOR_EMAIL", "sam@example.org")
+    monkeypatch.setenv("GIT_COMMITTER_NAME", "Sam Submitter")
+    monkeypatch.setenv("GIT_COMMITTER_EMAIL", "sam@example.org")
+    return Upstream(Checkout(made, capsys), cloned(made, tmp_path, "2.0.0"))
+
+
+def refused(upstream: Upstream, complaint: str, *arguments: str) -> None:
+    """One line, exit code 1, and the clone as it was."""
+    before = upstream.state
+    result = upstream.run(*arguments)
+    assert result.code == 1
+    assert len(result.errors) == 1, result.err
+    assert complaint in result.errors[0]
+    assert result.errors[0].startswith(f"error: {upstream.clone}")
+    assert upstream.state == before
+
+
+def test_each_topic_is_a_branch_on_the_one_below(upstream: Upstream) -> None:
+    before = upstream.git("status", "--porcelain", "--branch"), upstream.git("rev-parse", "HEAD")
+    result = upstream.run()
+    assert (result.code, result.err) == (0, "")
+    assert upstream.branches == ["context-01-executor", "context-02-event-loop", "main"]
+    log = upstream.git("log", "--format=%s (%an %ae)", "main..context-02-event-loop").splitlines()
+    who = "(Sam Submitter sam@example.org)"
+    assert log == [
+        f"Test the context {who}",
+        f"Add a context {who}",
+        f"Keep the context in step 10 {who}",
+    ]
+    tip = upstream.git("rev-parse", "context-01-executor")
+    assert upstream.git("rev-parse", "context-02-event-loop~1") == tip
+    assert before == (
+        upstream.git("status", "--porcelain", "--branch"),
+        upstream.git("rev-parse", "HEAD"),
+    )
+    assert upstream.git("worktree", "list").count("\n") == 1
+
+
+def test_the_top_of_the_stack_is_the_patched_tree(upstream: Upstream) -> None:
+    upstream.run()
+    tree = upstream.git("rev-parse", "context-02-event-loop^{tree}").strip()
+    assert tree == upstream.checkout.lock["2.0.0"].tree
+
+
+def test_messages_say_nothing_of_this_project(upstream: Upstream) -> None:
+    upstream.run()
+    message = upstream.git("log", "-1", "--format=%B", "context-01-executor")
+    assert message == f"Add a context\n\n{REASON}\n"
+
+
+def test_a_text_has_all_that_a_reviewer_asks(upstream: Upstream) -> None:
+    result = upstream.run()
+    text = (upstream.checkout.root / "out/pr/02-event-loop.md").read_text()
+    assert "out/pr/02-event-loop.md" in result.out
+    parts = [
+        "# Keep it\n\nNumber 2 of 2 in a stack",
+        "it builds on `context-01-executor`; its last commit is what to review",
+        "## What breaks today\n\nIt is lost.\n\n```python\nprint(1)\n```",
+        "On guardrails-ai 2.0.0 this prints:\n\n```text\nORPHAN\n```",
+        "With all branches of the stack:\n\n```text\nwhole\n```",
+        f"## The change\n\n### Test the context\n\n{REASON}",
+        "## What it does not change\n\n- The rest.\n",
+        "## Related issues\n\n- https://example.org/issues/1\n",
+        "## How it was tested\n",
+        "- `tests/unit_tests/test_context.py`\n",
+        "on Python 3.10 to 3.11.",
+        "Of 8 situations that were tried for this, 8 are broken in 2.0.0 as published, and 0 with",
+        "## What it costs\n",
+        "| OpenTelemetry | 0.5 | 0.6 |",
+        "at most 1.07 times a bare one's.\n2026-01-01, 2 cores.",
+    ]
+    places = [text.find(part) for part in parts]
+    assert -1 not in places, parts[places.index(-1)]
+    assert places == sorted(places)
+    assert "D1" not in text
+
+
+def test_a_newer_release_gets_the_newest_line(upstream: Upstream) -> None:
+    upstream.write("pyproject.toml", PROJECT.format(version="2.1.0"))
+    upstream.commit("Release 2.1.0")
+    assert upstream.run().code == 0
+    assert "context-02-event-loop" in upstream.branches
+
+
+def test_offsets_are_told(made: Path, upstream: Upstream, tmp_path: Path) -> None:
+    upstream.clone = cloned(made, tmp_path / "older", "1.0.0")
+    result = upstream.run()
+    assert result.code == 0
+    assert result.out.count("applies with offsets") == 1
+    assert result.out.count("applies as is") == 2
+
+
+def test_what_upstream_has_is_dropped(upstream: Upstream) -> None:
+    upstream.write("tests/unit_tests/test_context.py", "def test_context(): ...\n")
+    upstream.commit("Test it ourselves")
+    result = upstream.run()
+    assert result.code == 0
+    assert result.out.count("already upstream: drop it") == 1
+    assert upstream.branches == ["context-01-executor", "main"]
+    assert "Number" not in (upstream.checkout.root / "out/pr/01-executor.md").read_text()
+
+
+def test_a_conflict_names_the_place_and_upstreams_commit(upstream: Upstream) -> None:
+    rows = [row.replace("step_10 = 10", "step_10 = ten()") for row in BODY]
+    upstream.write("guardrails/run.py", "\n".join(rows) + "\n")
+    commit = upstream.commit("Count to ten")
+    upstream.write("README.md", "later\n")
+    upstream.commit("Write more")
+    before = upstream.state
+    result = upstream.run()
+    assert result.code == 1
+    out = " ".join(result.out.split())
+    assert "conflicts guardrails/run.py: hunk 1 (line 7)" in out
+    assert f"changed by upstream's {commit} (Count to ten)" in out
+    # The others are told all the same.
+    assert out.count("applies as is") == 2
+    assert result.errors == [
+        f"error: {upstream.clone}: left as it was: a patch conflicts with 2.0.0"
+    ]
+    assert upstream.state == before
+
+
+def test_a_file_that_upstream_removed_or_brought_is_named(upstream: Upstream) -> None:
+    upstream.write("guardrails/context.py", "other = 1\n")
+    brought = upstream.commit("Bring another context")
+    (upstream.clone / "guardrails/run.py").unlink()
+    removed = upstream.commit("Remove run")
+    out = " ".join(upstream.run().out.split())
+    assert f"changed by upstream's {brought} (Bring another context)" in out
+    assert f"changed by upstream's {removed} (Remove run)" in out
+
+
+def test_a_clone_that_is_not_there_is_refused(upstream: Upstream, tmp_path: Path) -> None:
+    upstream.clone = tmp_path / "nowhere"
+    result = upstream.run()
+    assert (result.code, len(result.errors)) == (1, 1)
+    assert "no such folder" in result.errors[0]
+
+
+@pytest.mark.parametrize("place", ["guardrails", "plain"])
+def test_a_folder_that_is_no_clones_top_is_refused(upstream: Upstream, place: str) -> None:
+    (upstream.clone / place).mkdir(exist_ok=True)
+    clone, upstream.clone = upstream.clone, upstream.clone / place
+    result = upstream.run()
+    assert (result.code, len(result.errors)) == (1, 1)
+    assert "not a git clone's top folder" in result.errors[0]
+    upstream.clone = clone
+    assert upstream.branches == ["main"]
+
+
+@pytest.mark.parametrize("kind", ["edited", "staged", "untracked"])
+def test_a_dirty_clone_is_refused(upstream: Upstream, kind: str) -> None:
+    upstream.write("notes.txt" if kind == "untracked" else "guardrails/call.py", "x = 1\n")
+    if kind == "staged":
+        upstream.git("add", "-A")
+    name = "notes.txt" if kind == "untracked" else "guardrails/call.py"
+    refused(upstream, f"is dirty: {name}: commit, stash or remove")
+
+
+def test_a_clone_in_the_middle_of_something_is_refused(upstream: Upstream) -> None:
+    (upstream.clone / ".git" / "MERGE_HEAD").write_text(upstream.git("rev-parse", "HEAD"))
+    refused(upstream, "is in the middle of a git merge: finish or abort it")
+
+
+def test_a_clone_of_something_else_is_refused(upstream: Upstream) -> None:
+    upstream.write("pyproject.toml", '[project]\nname = "other"\nversion = "2.0.0"\n')
+    upstream.commit("Be another")
+    refused(upstream, "is not guardrails-ai")
+
+
+@pytest.mark.parametrize("text", ["", "not = [toml", '[project]\nname = "guardrails-ai"\n'])
+def test_a_base_without_a_version_is_refused(upstream: Upstream, text: str) -> None:
+    upstream.write("pyproject.toml", text)
+    upstream.commit("Say less")
+    refused(upstream, "is not guardrails-ai")
+
+
+def test_a_base_that_is_older_or_skipped_is_refused(upstream: Upstream) -> None:
+    upstream.write("pyproject.toml", PROJECT.format(version="1.0.5"))
+    upstream.commit("Release 1.0.5")
+    refused(upstream, "its release 1.0.5 is not known: check out main or one of 1.0.0, 1.1.0")
+
+
+def test_a_clone_without_a_commit_is_refused(upstream: Upstream, tmp_path: Path) -> None:
+    upstream.clone = tmp_path / "fresh"
+    git(tmp_path, "init", "-q", "-b", "main", str(upstream.clone))
+    refused(upstream, "has no commit checked out")
+
+
+@pytest.mark.parametrize("key", ["NAME", "EMAIL"])
+def test_without_an_identity_nothing_is_committed(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.delenv(f"GIT_AUTHOR_{key}")
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    refused(upstream, f"git does not know your {key.lower()}")
+    upstream.git("config", f"user.{key.lower()}", "sam")
+    assert upstream.run().code == 0
+
+
+@pytest.mark.parametrize("name", ["context-01-executor", "context-02-event-loop"])
+def test_a_branch_that_is_there_is_never_touched(upstream: Upstream, name: str) -> None:
+    upstream.git("branch", name)
+    refused(upstream, f"has a branch {name} already")
+
+
+def test_branches_come_together_or_not_at_all(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Somebody makes the second branch in the meantime.
+    monkeypatch.setattr(pr, "_check_names", lambda *_: None)
+    upstream.git("branch", "context-02-event-loop")
+    before = upstream.state
+    assert upstream.run().code == 1
+    assert upstream.state == before
+
+
+def test_a_commit_that_fails_leaves_the_clone_as_it_was(upstream: Upstream) -> None:
+    upstream.git("config", "commit.gpgSign", "true")
+    upstream.git("config", "gpg.program", "/bin/false")
+    before = upstream.state
+    result = upstream.run()
+    assert (result.code, len(result.errors)) == (1, 1)
+    assert "git commit failed" in result.errors[0]
+    assert upstream.state == before
+
+
+def test_an_interrupt_leaves_the_clone_as_it_was(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pr, "create", interrupted)
+    before = upstream.state
+    assert upstream.run().code == 130
+    assert upstream.state == before
+
+
+def test_gates_that_fail_leave_the_clone_as_it_was(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    log, nox = tmp_path / "log", tmp_path / "bin" / "nox"
+    nox.parent.mkdir()
+    nox.write_text(f'#!/bin/sh\necho "$@" > {log}\nls "$7" "$8" >> {log}\nexit 1\n')
+    nox.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(nox.with_name("python")))
+    refused(upstream, "upstream's gates fail", "--gates")
+    said = log.read_text()
+    assert "-s gates -- 2.0.0 " in said
+    # The base has not what the top has.
+    assert said.count("pyproject.toml") == 2
+    assert said.count("tests") == 1
+
+
+def test_the_clones_hooks_are_left_alone(upstream: Upstream) -> None:
+    hook = upstream.clone / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    assert upstream.run().code == 0
+
+
+def test_a_topic_without_its_text_is_refused(upstream: Upstream) -> None:
+    text = upstream.checkout.root / "pr" / "event-loop.md"
+    content = text.read_text()
+    text.unlink()
+    before = upstream.state
+    result = upstream.run()
+    text.write_text(content)
+    assert (result.code, len(result.errors)) == (1, 1)
+    assert "pr/event-loop.md: is missing" in result.errors[0]
+    assert upstream.state == before
+
+
+def test_it_works_from_any_folder(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    upstream.clone = Path(os.path.relpath(upstream.clone))
+    assert upstream.run().code == 0
