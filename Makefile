@@ -11,6 +11,8 @@ SDISTS ?=
 FORCE ?=
 CARRY ?=
 EMPTY ?=
+# JSON=1 has the doctor answer a machine.
+JSON ?=
 # The clone that `pr` makes branches in; GATES=1 runs upstream's own checks there, before and after.
 UPSTREAM ?=
 GATES ?=
@@ -47,6 +49,11 @@ refresh-patches: $(STAMP) ## Export the commits made in a tree back to its patch
 .PHONY: check-patches
 check-patches: $(STAMP) ## Lint the patches and rebuild every tree from them (RELEASE=)
 	@$(PATCHES) check-patches $(CHOSEN)
+
+# PYTHON is that of the environment in question: nothing is made for it, nor compiled in it.
+.PHONY: doctor
+doctor: ## Tell whether an environment loses context, and what mends it (PYTHON=…/bin/python JSON=1)
+	@"$(PYTHON)" -B scripts/doctor.py $(if $(filter-out 0,$(JSON)),--json)
 
 .PHONY: pr
 pr: $(STAMP) ## Make branches for upstream in your own clone (UPSTREAM=DIR GATES=1)

@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -401,11 +401,16 @@ def run_units(session: nox.Session, tree: Path, *paths: str, codes: Sequence[int
 @nox.session(python=CONTROL_PYTHON, default=False, reuse_venv=False)
 @nox.parametrize("release", by_name(ENDS))
 def wheels(session: nox.Session, release: str) -> None:
-    """A wheel next to MLflow: over the published release, tested, and away without a trace."""
+    """A wheel next to MLflow: over the published release, tested, and away without a trace.
+
+    The doctor is asked what it thinks of each state.
+    """
     session.run(sys.executable, "-m", "scripts", "wheelhouse", "--release", release, external=True)
     install_release(session, release)
     before = _files(session)
+    _ask_doctor(session, status=2)
     install(session, "--no-deps", f"guardrails-ai=={release}")
+    _ask_doctor(session, status=1)
     # As a user does who has the published release: pip finds the wheel in the index of wheels.
     pip = (sys.executable, "-m", "pip", "--python", f"{session.bin}/python")
     wheelhouse = ("--extra-index-url", (ROOT / "dist/simple").as_uri())
@@ -416,9 +421,17 @@ def wheels(session: nox.Session, release: str) -> None:
     _check_files(session, before)
     install(session, "--no-deps", "--find-links", str(ROOT / "dist"), f"guardrails-ai=={release}")
     _check_label(session, release)
+    _ask_doctor(session, status=0)
     pytest(session, release, *(f"--ignore={name}" for name in LONG))
     session.run("uv", "pip", "uninstall", "--quiet", "guardrails-ai", external=True)
     _check_files(session, before)
+
+
+def _ask_doctor(session: nox.Session, status: int) -> None:
+    """Has the doctor look at the session's environment, and checks what it says."""
+    command = (sys.executable, "-m", "tests.doctor.installed", f"{session.bin}/python", str(status))
+    # The session's own folder for temporary files is inside of the environment.
+    session.run(*command, env={"TMPDIR": None}, external=True)
 
 
 def _check_label(session: nox.Session, release: str) -> None:
@@ -427,8 +440,8 @@ def _check_label(session: nox.Session, release: str) -> None:
         "import importlib.metadata as metadata, guardrails.version as own;"
         "print(metadata.version('guardrails-ai'), own.GUARDRAILS_VERSION)"
     )
-    session.chdir(ROOT / REGRESSION)
     home = environment(Path(session.create_tmp()).resolve() / "home")
+    session.chdir(ROOT / REGRESSION)
     said = session.run("python", "-c", asked, env=home, silent=True)
     session.chdir(ROOT)
     wanted = f"{release}+context.{RELEASES[release].revision} {release}"
@@ -452,20 +465,60 @@ def _check_files(session: nox.Session, before: set[str]) -> None:
 
 # --- upstream ------------------------------------------------------------------------------
 
+# The gates that every commit has to pass; the others take a while.
+STYLE = upstream_gates.GATES[:2]
+
+
+@nox.session(python=CONTROL_PYTHON, default=False)
+@nox.parametrize("release", by_name(NEWEST.values()))
+def stack(session: nox.Session, release: str) -> None:
+    """`make pr` in a clone: its commits keep upstream's style, its branches pass their tests."""
+    origin = install_patched(session, release)
+    install(session, *upstream_gates.tools(origin))
+    clone = Path(session.create_tmp()).resolve() / "upstream"
+    shutil.rmtree(clone, ignore_errors=True)
+    # As a submitter has it: the release as published, on main, without our branch.
+    git.run(origin, "clone", "--quiet", "--no-checkout", ".", str(clone))
+    git.run(clone, "checkout", "--quiet", "-B", "main", "upstream")
+    git.run(clone, "branch", "--quiet", "-D", "context")
+    who = {"NAME": "Submitter", "EMAIL": "submitter@example.org"}
+    env = {f"GIT_{role}_{key}": who[key] for role in ("AUTHOR", "COMMITTER") for key in who}
+    session.run(sys.executable, "-m", "scripts", "pr", str(clone), env=env, external=True)
+    refs = git.run(clone, "for-each-ref", "--format=%(objectname) %(refname:short)", "refs/heads")
+    tips = dict(row.split() for row in refs.splitlines())
+    top = max(tips.values())
+    base = {gate.name: _found(session, gate, clone) for gate in STYLE}
+    for commit in git.run(clone, "rev-list", "--reverse", f"main..{top}").split():
+        git.run(clone, "checkout", "--quiet", "--detach", commit)
+        _refuse_new(session, STYLE, lambda gate: base[gate.name], clone)
+        if commit in tips:
+            session.log(f"branch {tips[commit]} passes its tests")
+            run_units(session, clone, "tests")
+
 
 @nox.session(python=CONTROL_PYTHON, default=False)
 def gates(session: nox.Session) -> None:
     """Upstream's own gates on two trees; part of `make pr GATES=1`, which names them."""
     release, *named = session.posargs
-    trees_of = [Path(tree).resolve() for tree in named]
+    before, after = (Path(tree).resolve() for tree in named)
     install_release(session, release)
-    install(session, *upstream_gates.tools(trees_of[-1]))
-    install_tree(session, trees_of[-1])
+    install(session, *upstream_gates.tools(after))
+    install_tree(session, after)
+    _refuse_new(session, upstream_gates.GATES, lambda gate: _found(session, gate, before), after)
+
+
+def _refuse_new(
+    session: nox.Session,
+    gates: Iterable[upstream_gates.Gate],
+    before: Callable[[upstream_gates.Gate], list[str]],
+    tree: Path,
+) -> None:
+    """Fails if gates find anything in a tree that they do not find before."""
     faults = []
-    for gate in upstream_gates.GATES:
-        before, after = (_found(session, gate, tree) for tree in trees_of)
-        new = upstream_gates.new(iter(before), iter(after))
-        session.log(f"{gate.name}: {len(before)} before, {len(after)} after, {len(new)} new")
+    for gate in gates:
+        old, now = before(gate), _found(session, gate, tree)
+        new = upstream_gates.new(old, now)
+        session.log(f"{gate.name}: {len(old)} before, {len(now)} after, {len(new)} new")
         faults += [f"{gate.name}: {fault}" for fault in new]
     if faults:
         session.error("upstream's gates find more than before:\n  " + "\n  ".join(faults))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def _checked(output: str, tree: Path) -> Iterator[str]:
 
 
 def _formatted(output: str, _tree: Path) -> Iterator[str]:
-    for path in re.findall(r"^Would reformat: (.+)$", output, re.MULTILINE):
+    for path in re.findall(r"^--- (\S+)", output, re.MULTILINE):
         yield f"{path}: would be formatted otherwise"
 
 
@@ -65,13 +65,13 @@ def _tested(output: str, _tree: Path) -> Iterator[str]:
 
 GATES = (
     Gate("ruff check", ("ruff", "check", "--no-cache", "--output-format=json"), _checked),
-    Gate("ruff format", ("ruff", "format", "--no-cache", "--check"), _formatted),
+    Gate("ruff format", ("ruff", "format", "--no-cache", "--diff"), _formatted),
     Gate("pyright", ("pyright", "--outputjson"), _typed, ("guardrails",)),
     Gate(
         "pytest",
         (
             *("python", "-m", "pytest", "-q", "-rfE", "--tb=no", "-p", "no:cacheprovider"),
-            *("--import-mode=importlib", "-W", "ignore"),
+            *("--import-mode=importlib", "--continue-on-collection-errors", "-W", "ignore"),
         ),
         _tested,
         ("tests/unit_tests",),
@@ -95,6 +95,6 @@ def _specifier(version: object) -> str:
     return text.replace("^", ">=") if text[:1] in "<>=^" else f"=={text}"
 
 
-def new(before: Iterator[str], after: Iterator[str]) -> list[str]:
+def new(before: Iterable[str], after: Iterable[str]) -> list[str]:
     """What is complained of after, and was not before, as often."""
     return sorted((Counter(after) - Counter(before)).elements())

@@ -12,20 +12,27 @@ import pytest
 from scripts.layout import ROOT
 
 TARGETS = [
-    *("apply-patches", "bench", "check-patches", "clean", "control", "demo", "help", "lint"),
-    *(
-        "lock",
-        "refresh-patches",
-        "requirements",
-        "scoreboard",
-        "soak",
-        "test",
-        "types",
-        "ui",
-        "units",
-        "wheel",
-        "wheelhouse",
-    ),
+    "apply-patches",
+    "bench",
+    "check-patches",
+    "clean",
+    "control",
+    "demo",
+    "doctor",
+    "help",
+    "lint",
+    "lock",
+    "pr",
+    "refresh-patches",
+    "requirements",
+    "scoreboard",
+    "soak",
+    "test",
+    "types",
+    "ui",
+    "units",
+    "wheel",
+    "wheelhouse",
 ]
 
 # Stands in for Python: notes its arguments, and "makes" an environment that holds itself.
@@ -144,11 +151,32 @@ def test_clean_removes_our_caches_wherever_they_are_and_nothing_of_a_tree(projec
         (["refresh-patches", "CARRY=0.6.0 0.8.1"], "refresh-patches --carry 0.6.0 0.8.1"),
         (["check-patches"], "check-patches"),
         (["lock", "RELEASE=1.0.0", "LINE=0.6.0"], "lock --release 1.0.0 --line 0.6.0"),
+        (["wheel"], "wheel"),
+        (["wheel", "RELEASE=1.0.0"], "wheel --release 1.0.0"),
+        (["wheel", "ALL=1"], "wheel --all"),
+        (["wheelhouse", "SDISTS=x"], "wheelhouse --sdists x"),
+        (["pr", "UPSTREAM=a b"], "pr a b"),
+        (["pr", "UPSTREAM=x", "GATES=1"], "pr x --gates"),
     ],
 )
 def test_variables_are_handed_on(project: Project, arguments: list[str], call: str) -> None:
     assert project.make(*arguments).returncode == 0
     assert project.calls[-1] == f"-m scripts {call}"
+
+
+def test_the_clone_must_be_named(project: Project) -> None:
+    result = project.make("pr")
+    assert result.returncode != 0
+    assert "name your clone: make pr UPSTREAM=" in result.stderr
+
+
+@pytest.mark.parametrize(("arguments", "call"), [([], ""), (["JSON=1"], " --json")])
+def test_the_doctor_needs_no_environment_of_ours(
+    project: Project, arguments: list[str], call: str
+) -> None:
+    assert project.make("doctor", *arguments).returncode == 0
+    assert project.log.read_text() == f"-B scripts/doctor.py{call}\n"
+    assert not (project.root / ".venv").exists()
 
 
 def test_a_release_to_lock_must_be_named(project: Project) -> None:
