@@ -34,7 +34,7 @@ try:
     RELEASES = lock.load()
 except Failure as failure:
     sys.exit(f"error: {failure}")
-OURS = ("noxfile.py", "bench", "demo", "pr", "scoreboard", "scripts", "soak", "tests")
+OURS = ("noxfile.py", "bench", "demo", "pr", "scoreboard", "scripts", "service", "soak", "tests")
 REGRESSION = "tests/regression"
 
 # The release of the report and the newest: `tests` has them on every Python that they declare.
@@ -572,6 +572,7 @@ def types(session: nox.Session) -> None:
     session.chdir(ROOT)
     session.run("mypy", "--config-file", "demo/mypy.ini", "demo")
     session.run("mypy", "--config-file", "scoreboard/mypy.ini", "scoreboard")
+    session.run("mypy", "--config-file", "service/mypy.ini", "service")
     session.run("mypy", "--config-file", "soak/mypy.ini", "soak")
     session.run("mypy", "--config-file", "bench/mypy.ini", "bench")
 
@@ -676,6 +677,41 @@ def soak(session: nox.Session, release: str) -> None:
     session.chdir(ROOT / "soak")
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     session.run("python", "-m", "soak", *session.posargs, env={"PYTHONPATH": path})
+    session.chdir(ROOT)
+
+
+# --- service -------------------------------------------------------------------------------
+
+SERVICE = ROOT / "out/service"
+# The patched release in every way; the published one, to see the difference.
+SERVICE_RUNS = (
+    ("published", "opentelemetry", "asyncio", 500),
+    ("published", "mlflow", "asyncio", 200),
+    ("patched", "opentelemetry", "asyncio", 2500),
+    ("patched", "opentelemetry", "uvloop", 2500),
+    ("patched", "mlflow", "asyncio", 500),
+    ("patched", "mlflow", "uvloop", 500),
+)
+
+
+@nox.session(python=CONTROL_PYTHON, default=False)
+def service(session: nox.Session) -> None:
+    """A web service under load, its traces in MLflow's store: `nox -s service -- --quick`."""
+    checkout = make_tree(session, BENCH_RELEASE)
+    install(session, "--no-deps", "-r", "requirements/service.txt")
+    shutil.rmtree(SERVICE, ignore_errors=True)
+    named = {"published": PUBLISHED, "patched": PATCHED}
+    for tree in named.values():
+        trees.lay_out(tree, checkout, SERVICE / "trees")
+    home = environment(SERVICE / "home")
+    for which, backend, loop, requests in SERVICE_RUNS:
+        number = min(requests, 200) if "--quick" in session.posargs else requests
+        session.log(f"{which}, {backend}, {loop}: {number} requests")
+        session.chdir(SERVICE)
+        kind = (which, backend, loop, str(number), str(SERVICE))
+        path = os.pathsep.join([str(SERVICE / "trees" / named[which].name), str(ROOT)])
+        session.run("python", "-m", "service", *kind, env={**home, "PYTHONPATH": path})
+    session.run("python", "-m", "service.report", str(SERVICE), env={"PYTHONPATH": str(ROOT)})
     session.chdir(ROOT)
 
 

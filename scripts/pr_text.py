@@ -69,17 +69,19 @@ def _parts(layout: Layout, stack: Stack, branch: Branch) -> Iterator[str]:
     newest = list(lock.load(layout.lock))[-1]
     yield title
     yield from _place(stack, branch)
-    yield f"## What breaks today\n\n{breaks.strip()}"
+    yield f"## What breaks today\n\n{_unwrapped(breaks)}"
     yield _fenced("python", script)
     yield f"On guardrails-ai {newest} this prints:\n\n{_fenced('text', before)}"
     yield f"With all branches of the stack:\n\n{_fenced('text', after)}"
     yield "## The change"
     for patch in topic.patches:
-        yield f"### {patch.said.subject}\n\n{patch.said.prose}"
-    yield f"## {STAYS}\n\n{stays.strip()}"
+        yield f"### {patch.said.subject}\n\n{_unwrapped(patch.said.prose)}"
+    yield f"## {STAYS}\n\n{_unwrapped(stays)}"
     yield "## Related issues\n\n" + "\n".join(_issues(topic))
-    yield "## How it was tested\n\n" + "\n".join(_tests(layout, stack, topic))
-    yield "## What it costs\n\n" + "\n".join(_costs(layout))
+    yield "## How it was tested"
+    yield from _tests(layout, stack, topic)
+    yield "## What it costs"
+    yield from _costs(layout)
 
 
 def _place(stack: Stack, branch: Branch) -> Iterator[str]:
@@ -108,9 +110,7 @@ def _tests(layout: Layout, stack: Stack, topic: Topic) -> Iterator[str]:
         if diff.path.startswith("tests/") and Path(diff.path).name.startswith("test_")
     ]
     yield "Unit tests, which fail without the change and pass from its commit on:"
-    yield ""
-    yield from (f"- `{path}`" for path in dict.fromkeys(paths))
-    yield ""
+    yield "\n".join(f"- `{path}`" for path in dict.fromkeys(paths))
     pythons = stack.base.release.pythons
     yield (
         f"Whole Guards and streams besides, sync and async, with and without an event loop, under "
@@ -145,17 +145,27 @@ def _costs(layout: Layout) -> Iterator[str]:
     """What the whole stack costs; single branches were not measured."""
     page = layout.root / "docs/performance.md"
     yield "CPU of a whole `validate` with the whole stack of branches, to the published release's:"
-    yield ""
-    yield "| one validator | Guard | AsyncGuard |"
-    yield "| --- | --: | --: |"
+    found = ["| one validator | Guard | AsyncGuard |", "| --- | --: | --: |"]
     for suite in _SUITES:
         rows = markdown.table(page, suite)
         ratios = [rows[f"{mode}, 1 validator"]["ratio"] for mode in ("Guard", "AsyncGuard")]
-        yield f"| {suite} | {ratios[0]} | {ratios[1]} |"
+        found.append(f"| {suite} | {ratios[0]} | {ratios[1]} |")
+    yield "\n".join(found)
     hop = markdown.table(page, "Bars")["our hop, to the bare one"]
-    yield ""
     yield f"A hop to a worker thread takes at most {hop['worst'].split()[0]} times a bare one's."
-    yield markdown.section(page, "Measured on").partition(";")[0].strip() + "."
+    yield f"Measured: {markdown.section(page, 'Measured on').partition(';')[0].strip()}."
+
+
+def _unwrapped(text: str) -> str:
+    """Prose with a line for each paragraph and list item: GitHub shows every line's end."""
+    lines: list[str] = []
+    for line in text.strip().splitlines():
+        starts = not line or line.startswith(("- ", "#")) or not (lines and lines[-1])
+        if starts:
+            lines.append(line)
+        else:
+            lines[-1] += f" {line.strip()}"
+    return "\n".join(lines)
 
 
 def _fenced(kind: str, text: str) -> str:

@@ -12,7 +12,7 @@ from checkout import BODY, REASON, TRAILERS, Checkout, Result, git, make
 from scripts import pr
 
 PROJECT = '[project]\nname = "guardrails-ai"\nversion = "{version}"\n'
-TEXT = "# Keep it\n\nIt is lost.\n\n## What it does not change\n\n- The rest.\n"
+TEXT = "# Keep it\n\nIt is\nlost.\n\n## What it does not change\n\n- The\n  rest.\n- All.\n"
 SCOREBOARD = """\
 ## Releases
 
@@ -201,15 +201,15 @@ def test_a_text_has_all_that_a_reviewer_asks(upstream: Upstream) -> None:
         "On guardrails-ai 2.0.0 this prints:\n\n```text\nORPHAN\n```",
         "With all branches of the stack:\n\n```text\nwhole\n```",
         f"## The change\n\n### Test the context\n\n{REASON}",
-        "## What it does not change\n\n- The rest.\n",
+        "## What it does not change\n\n- The rest.\n- All.\n\n",
         "## Related issues\n\n- https://example.org/issues/1\n",
         "## How it was tested\n",
-        "- `tests/unit_tests/test_context.py`\n",
+        "- `tests/unit_tests/test_context.py`\n\n",
         "on Python 3.10 to 3.11.",
         "Of 8 situations that were tried for this, 8 are broken in 2.0.0 as published, and 0 with",
         "## What it costs\n",
         "| OpenTelemetry | 0.5 | 0.6 |",
-        "at most 1.07 times a bare one's.\n2026-01-01, 2 cores.",
+        "at most 1.07 times a bare one's.\n\nMeasured: 2026-01-01, 2 cores.",
     ]
     places = [text.find(part) for part in parts]
     assert -1 not in places, parts[places.index(-1)]

@@ -1,0 +1,1 @@
+"""Guardrails in a web service: whole traces under load, across two services, in MLflow's store."""
