@@ -484,8 +484,8 @@ def stack(session: nox.Session, release: str) -> None:
     who = {"NAME": "Submitter", "EMAIL": "submitter@example.org"}
     env = {f"GIT_{role}_{key}": who[key] for role in ("AUTHOR", "COMMITTER") for key in who}
     session.run(sys.executable, "-m", "scripts", "pr", str(clone), env=env, external=True)
-    refs = git.run(clone, "for-each-ref", "--format=%(objectname) %(refname:short)", "refs/heads")
-    tips = dict(row.split() for row in refs.splitlines())
+    asked = ("for-each-ref", "--format=%(objectname) %(refname:short)", "refs/heads/context-*")
+    tips = dict(row.split() for row in git.run(clone, *asked).splitlines())
     top = max(tips.values())
     base = {gate.name: _found(session, gate, clone) for gate in STYLE}
     for commit in git.run(clone, "rev-list", "--reverse", f"main..{top}").split():

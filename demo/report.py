@@ -14,16 +14,17 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from demo import results, verdict
+from demo import page, results, summary, verdict
 from demo.results import FOLDER, Call, Missing, Result
 from demo.spans import Node, forest
 from demo.subjects import COMPARISONS, SUBJECTS
+from scripts.errors import Failure
 
 # Two trees fit beside each other from here on.
 SIDE_BY_SIDE = 96
 # A pipe or a log has no width of its own.
 _PLAIN_WIDTH = 110
-_VARIABLES = ("ContextVar", "baggage", "guard name")
+_STYLES = {None: "", False: "green", True: "red"}
 
 
 def main(folder: Path = FOLDER) -> int:
@@ -39,8 +40,16 @@ def main(folder: Path = FOLDER) -> int:
         return _failed([str(missing)])
     for pair in COMPARISONS:
         console.print(comparison([found[subject] for subject in pair], console.width))
-    console.print(table(list(found.values())), caption(list(found.values())))
-    return _failed(verdict.failures(found.values()))
+    return _closed(console, folder, list(found.values()))
+
+
+def _closed(console: Console, folder: Path, found: Sequence[Result]) -> int:
+    console.print(table(found), Text(f"{summary.caption(found)}\n", style="dim"))
+    try:
+        print(f"The same for a browser: {page.write(folder, found)}\n")
+    except Failure as failure:
+        return _failed([str(failure)])
+    return _failed(verdict.failures(found))
 
 
 def comparison(pair: Sequence[Result], width: int) -> RenderableType:
@@ -69,10 +78,10 @@ def tree(node: Node) -> Tree:
 def table(found: Sequence[Result]) -> Table:
     """The closing table: a row for each subject."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    made.add_column("guardrails-ai")
-    for column in ("traces", "orphan spans", *(f"{name} lost" for name in _VARIABLES)):
+    first, *others = summary.COLUMNS
+    made.add_column(first)
+    for column in others:
         made.add_column(column, justify="right")
-    made.add_column("left behind", justify="right")
     for result in found:
         made.add_row(*row(result))
     return made
@@ -80,34 +89,7 @@ def table(found: Sequence[Result]) -> Table:
 
 def row(result: Result) -> list[Text]:
     """What one subject comes to, as the closing table has it."""
-    orphans, left = len(result.orphans), len(result.left)
-    counts = [(orphans, str(orphans)), *(_lost(result, name) for name in _VARIABLES)]
-    return [
-        Text(result.subject.name),
-        Text(str(len(result.traces))),
-        *(Text(text, style="red" if bad else "green") for bad, text in counts),
-        Text(str(left), style="red" if left else "green"),
-    ]
-
-
-def caption(found: Sequence[Result]) -> Text:
-    """What the closing table counts."""
-    calls = " and ".join(call.kind for call in found[0].calls)
-    versions = ", ".join(sorted({f"Python {r.versions['python']}" for r in found}))
-    mlflow = ", ".join(sorted({f"MLflow {r.versions['mlflow']}" for r in found}))
-    return Text(
-        f"{calls} called once each; {versions}; {mlflow}. A call should make one trace. An orphan "
-        "is a root span that is not the caller's own. Lost: looks for a variable that did not find "
-        "what was set, of all looks by the LLM callable, the two validators and the on_fail "
-        "handler. Left behind: the caller's variables that hold the call's API key afterwards.\n",
-        style="dim",
-    )
-
-
-def _lost(result: Result, variable: str) -> tuple[int, str]:
-    looks = [sighting for sighting in result.seen if sighting.variable == variable]
-    lost = sum(sighting.lost for sighting in looks)
-    return lost, f"{lost} of {len(looks)}"
+    return [Text(figure.text, style=_STYLES[figure.bad]) for figure in summary.row(result)]
 
 
 def _heading(result: Result) -> Text:
@@ -117,8 +99,8 @@ def _heading(result: Result) -> Text:
 
 def _call(call: Call) -> RenderableType:
     trees = [tree(node) for node in forest(call.spans, call.caller)]
-    traces = f"{len(trees)} trace{'s' if len(trees) > 1 else ''}"
-    return Padding(Group(Text(f"{call.kind}: {traces}", style="dim"), *trees), (0, 0, 1, 0))
+    heading = f"{call.kind}: {summary.counted(len(trees), 'trace')}"
+    return Padding(Group(Text(heading, style="dim"), *trees), (0, 0, 1, 0))
 
 
 def _width() -> int | None:

@@ -65,7 +65,7 @@ class Result:
 
     Attributes:
         subject: The subject.
-        versions: Of Python and MLflow.
+        versions: Of guardrails-ai, Python and MLflow.
         experiment: The id of its MLflow experiment.
         calls: Its calls.
     """
@@ -118,12 +118,12 @@ def load(folder: Path, subject: Subject) -> Result:
     except FileNotFoundError:
         raise Missing(f"{file}: no result of {subject.name}: run `make demo`") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise Missing(f"{file}: damaged ({error!r}): run `make demo`") from None
+        raise Missing(f"{file}: damaged or outdated ({error!r}): run `make demo`") from None
 
 
 def parse(subject: Subject, content: Mapping[str, Any]) -> Result:
     """A subject's result, from what its scenario wrote."""
-    versions = {name: str(content[name]) for name in ("python", "mlflow")}
+    versions = {name: str(content[name]) for name in ("guardrails", "python", "mlflow")}
     calls = tuple(_call(call) for call in content["calls"])
     return Result(subject, versions, str(content["experiment"]), calls)
 
@@ -132,10 +132,16 @@ def _call(content: Mapping[str, Any]) -> Call:
     return Call(
         content["kind"],
         content["caller"],
-        tuple(Span(**span) for span in content["spans"]),
+        tuple(_span(span) for span in content["spans"]),
         tuple(_sighting(sighting) for sighting in content["seen"]),
         tuple(content["left"]),
     )
+
+
+def _span(content: Mapping[str, Any]) -> Span:
+    # One that never ended has no place in a picture of what took how long.
+    times = {name: int(content[name]) for name in ("start", "end")}
+    return Span(**{**content, **times})
 
 
 def _sighting(content: Mapping[str, str]) -> Sighting:

@@ -83,7 +83,14 @@ def _spans(experiment: str) -> list[dict[str, Any]]:
     traces = MlflowClient().search_traces([experiment], max_results=500)
     spans = [span for trace in traces for span in trace.data.spans]
     return [
-        {"trace": span.trace_id, "id": span.span_id, "parent": span.parent_id, "name": span.name}
+        {
+            "trace": span.trace_id,
+            "id": span.span_id,
+            "parent": span.parent_id,
+            "name": span.name,
+            "start": span.start_time_ns,
+            "end": span.end_time_ns,
+        }
         for span in sorted(spans, key=lambda span: span.start_time_ns)
     ]
 

@@ -15,12 +15,16 @@ class Span:
         id: Its own id.
         parent: The id of the span above it, if it has one.
         name: Its name.
+        start: When it began, in nanoseconds.
+        end: When it ended, by the same clock.
     """
 
     trace: str
     id: str
     parent: str | None
     name: str
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)

@@ -37,15 +37,31 @@ def main(arguments: list[str]) -> int:
     try:
         found = _found()
         port = _port(arguments[0] if arguments else str(PORT))
-        with _server(port) as server:
-            _await_start(server, f"http://{HOST}:{port}")
-            _tell(found, f"http://{HOST}:{port}")
+        with serving(port) as server:
+            _tell(found, root(port))
             return _failed(f"MLflow's server has ended by itself: see {_LOG}", server.wait())
     except Missing as missing:
         return _failed(str(missing), 1)
     except KeyboardInterrupt:
         print("\nstopped")
         return 0
+
+
+def root(port: int) -> str:
+    """The address that all pages begin with."""
+    return f"http://{HOST}:{port}"
+
+
+@contextlib.contextmanager
+def serving(port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """MLflow's server on the demo's store, from its first answer to the end of the block.
+
+    Raises:
+        Missing: If it does not come up.
+    """
+    with _server(port) as server:
+        _await_start(server, root(port))
+        yield server
 
 
 def addresses(found: Iterable[Result], base: str) -> Iterator[tuple[str, str]]:

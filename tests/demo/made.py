@@ -10,10 +10,14 @@ PUBLISHED = Subject("9.9.9", note="a release")
 PATCHED = Subject("9.9.9", patched=True)
 VARIABLES = ("ContextVar", "baggage", "guard name")
 CALLER = "handle request"
+MILLISECOND = 1_000_000
 
 
 def spans(paths: list[str], trace: str = "t") -> list[dict[str, Any]]:
-    """The spans that have these paths; one without its parent's path is a root."""
+    """The spans that have these paths; one without its parent's path is a root.
+
+    They start one after another, a millisecond apart, and last until all below them have ended.
+    """
     ids = {path: f"{trace}{number}" for number, path in enumerate(paths)}
     return [
         {
@@ -21,9 +25,15 @@ def spans(paths: list[str], trace: str = "t") -> list[dict[str, Any]]:
             "id": ids[path],
             "parent": ids.get(path.rpartition(" > ")[0]),
             "name": path.rpartition(" > ")[2],
+            "start": number * MILLISECOND,
+            "end": (number + 1 + _below(path, paths)) * MILLISECOND,
         }
-        for path in paths
+        for number, path in enumerate(paths)
     ]
+
+
+def _below(path: str, paths: list[str]) -> int:
+    return sum(other.startswith(f"{path} > ") for other in paths)
 
 
 def seen(lost: int = 0) -> list[dict[str, str]]:
@@ -50,7 +60,8 @@ def call(kind: str = "Guard", **changes: Any) -> dict[str, Any]:
 
 def content(*calls: dict[str, Any]) -> dict[str, Any]:
     """A result file's content."""
-    return {"python": "3.11.7", "mlflow": "3.17.2", "experiment": "1", "calls": list(calls)}
+    about = {"guardrails": "9.9.9", "python": "3.11.7", "mlflow": "3.17.2", "experiment": "1"}
+    return {**about, "calls": list(calls)}
 
 
 def result(subject: Subject, *calls: dict[str, Any]) -> Result:

@@ -1,9 +1,14 @@
 from demo.spans import Span, forest, orphans, paths
 
-CALLER = Span("t", "1", None, "caller")
-GUARD = Span("t", "2", "1", "guard")
-STEP = Span("t", "3", "2", "step")
-OTHER = Span("t", "4", "1", "other")
+
+def made(trace: str, number: int, parent: str | None, name: str) -> Span:
+    return Span(trace, str(number), parent, name, start=number, end=number + 1)
+
+
+CALLER = made("t", 1, None, "caller")
+GUARD = made("t", 2, "1", "guard")
+STEP = made("t", 3, "2", "step")
+OTHER = made("t", 4, "1", "other")
 
 
 def test_a_whole_trace_is_one_tree_in_order_of_start() -> None:
@@ -16,7 +21,7 @@ def test_a_whole_trace_is_one_tree_in_order_of_start() -> None:
 
 
 def test_a_root_beside_the_callers_is_an_orphan_with_what_hangs_under_it() -> None:
-    lonely, below = Span("u", "5", None, "lonely"), Span("u", "6", "5", "below")
+    lonely, below = made("u", 5, None, "lonely"), made("u", 6, "5", "below")
 
     assert orphans([CALLER, lonely, below], "1") == [lonely]
     assert [child.span for child in forest([CALLER, lonely, below], "1")[1].children] == [below]
@@ -27,7 +32,7 @@ def test_a_span_whose_parent_was_never_exported_is_an_orphan() -> None:
 
 
 def test_a_span_whose_parent_is_in_another_trace_is_an_orphan() -> None:
-    astray = Span("u", "7", "1", "astray")
+    astray = made("u", 7, "1", "astray")
 
     assert orphans([CALLER, astray], "1") == [astray]
     assert paths([CALLER, astray]) == ["astray", "caller"]
@@ -38,7 +43,7 @@ def test_without_the_callers_span_every_root_is_an_orphan() -> None:
 
 
 def test_paths_tell_the_way_from_the_root_and_count_doubles() -> None:
-    twin = Span("t", "8", "1", "guard")
+    twin = made("t", 8, "1", "guard")
 
     assert paths([CALLER, GUARD, STEP, twin]) == [
         "caller",
