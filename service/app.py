@@ -14,7 +14,9 @@ from contextvars import ContextVar
 from typing import Any
 
 import httpx
+from anyio import CancelScope
 from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import iterate_in_threadpool, run_in_threadpool
 from fastapi.responses import StreamingResponse
 from guardrails import AsyncGuard, Guard
 from guardrails.validator_base import (
@@ -179,8 +181,18 @@ def stream(request: Request) -> StreamingResponse:
     """A Guard's stream, of which each chunk is read in another worker thread."""
     tenant, headers = _received(request)
     outcomes = GUARD(ask_stream, stream=True, **_asked(tenant))
-    pieces = (str(outcome.validated_output or "") for outcome in outcomes)
-    return StreamingResponse(pieces, headers=headers, media_type="text/plain")
+
+    async def pieces() -> AsyncIterator[str]:
+        try:
+            async for outcome in iterate_in_threadpool(outcomes):
+                yield str(outcome.validated_output or "")
+        finally:
+            # Where a client hangs up, nobody else closes it until the garbage collector comes by:
+            # at any moment, in the middle of what the HTTP client holds a lock for, too.
+            with CancelScope(shield=True):
+                await run_in_threadpool(outcomes.close)
+
+    return StreamingResponse(pieces(), headers=headers, media_type="text/plain")
 
 
 @app.post("/async-stream")
@@ -190,8 +202,12 @@ async def async_stream(request: Request) -> StreamingResponse:
     outcomes = await ASYNC_GUARD(ask_async_stream, stream=True, **_asked(tenant))
 
     async def pieces() -> AsyncIterator[str]:
-        async for outcome in outcomes:
-            yield str(outcome.validated_output or "")
+        try:
+            async for outcome in outcomes:
+                yield str(outcome.validated_output or "")
+        finally:
+            with CancelScope(shield=True):
+                await outcomes.aclose()
 
     return StreamingResponse(pieces(), headers=headers, media_type="text/plain")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from typing import Any
 
 from fastapi import FastAPI
@@ -58,8 +57,7 @@ def instrument(app: FastAPI) -> None:
 
 
 def flush(config: Config) -> None:
-    """Sends what is left, the streams of clients that hung up included: nobody closes them."""
-    gc.collect()
+    """Sends what is left."""
     if config.backend == "mlflow":
         import mlflow
 
