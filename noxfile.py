@@ -690,8 +690,8 @@ SERVICE_RUNS = (
     ("published", "mlflow", "asyncio", 200),
     ("patched", "opentelemetry", "asyncio", 2500),
     ("patched", "opentelemetry", "uvloop", 2500),
-    ("patched", "mlflow", "asyncio", 500),
-    ("patched", "mlflow", "uvloop", 500),
+    ("patched", "mlflow", "asyncio", 250),
+    ("patched", "mlflow", "uvloop", 250),
 )
 
 

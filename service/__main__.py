@@ -25,10 +25,11 @@ LOAD_SECONDS = 1200
 STORE = "mlflow.db"
 _SERVER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 # One provider for MLflow and OpenTelemetry, so that both record one trace. OpenTelemetry's settings
-# for OTLP must not be there: MLflow would send its spans there, and not to its own server.
+# for OTLP must not be there: MLflow would send its spans there, and not to its own server. A trace
+# is sent as it ends: a queue would take an unknown part of the traces along with the killed worker.
 _SHARED = {
     "MLFLOW_USE_DEFAULT_TRACER_PROVIDER": "false",
-    "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "true",
+    "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",
 }
 
 

@@ -38,7 +38,7 @@ TIMEOUT = 30
 @asynccontextmanager
 async def _sending(_app: FastAPI) -> AsyncIterator[None]:
     yield
-    await asyncio.to_thread(tracing.flush, CONFIG)
+    await asyncio.to_thread(tracing.flush)
 
 
 tracing.record(CONFIG)

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from service.sent import ANSWERED, FAILED, HUNG_UP, Sent
 
-# What a worker had recorded and not sent when it was killed is lost, with what it answered last.
-LOST_WITH_WORKER_SECONDS = 5.0
+# What a worker had recorded and not sent when it was killed is lost, with what it answered last: on
+# two cores that are all busy, spans wait for some seconds.
+LOST_WITH_WORKER_SECONDS = 15.0
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,11 @@ from service import config, tracing
 @asynccontextmanager
 async def _sending(_app: FastAPI) -> AsyncIterator[None]:
     yield
-    tracing.flush(CONFIG)
+    tracing.flush()
 
 
 # It knows nothing of MLflow, whoever asks it.
-CONFIG = replace(config.read(), backend="opentelemetry")
-tracing.record(CONFIG)
+tracing.record(replace(config.read(), backend="opentelemetry"))
 app = FastAPI(lifespan=_sending)
 tracer = trace.get_tracer("service.llm")
 

@@ -20,7 +20,7 @@ from service.sent import ANSWERED, FAILED, HUNG_UP, Sent
 
 ENDPOINTS = ("sync", "sync-on-loop", "async", "stream", "async-stream")
 HALF = "half"
-_SECONDS = 60
+_SECONDS = 300
 
 
 async def main(requests: int, output: Path) -> None:

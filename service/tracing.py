@@ -56,11 +56,7 @@ def instrument(app: FastAPI) -> None:
     HTTPXClientInstrumentor().instrument()
 
 
-def flush(config: Config) -> None:
+def flush() -> None:
     """Sends what is left."""
-    if config.backend == "mlflow":
-        import mlflow
-
-        mlflow.flush_trace_async_logging()
     provider: Any = trace.get_tracer_provider()
     provider.force_flush(60_000)

@@ -95,7 +95,7 @@ def test_a_wrong_answer_is_a_fault() -> None:
 def test_what_was_lost_with_a_worker_is_excused_and_nothing_else() -> None:
     requests = [
         sent(1, worker=7, ended=100.0),
-        sent(2, worker=7, ended=90.0),
+        sent(2, worker=7, ended=80.0),
         sent(3, worker=8, ended=100.0),
         sent(4, FAILED, worker=0, ended=100.0),
     ]
