@@ -89,6 +89,10 @@ units: $(STAMP) ## Run the patches' own unit tests, before and after each patch
 soak: $(STAMP) ## Make 20,000 calls at once and in turns: nothing is lost, foreign or left open
 	@$(NOX) -s soak
 
+.PHONY: service
+service: $(STAMP) ## Serve guarded endpoints under load, and look at every trace (QUICK=1)
+	@$(NOX) -s service $(if $(filter-out 0,$(QUICK)),-- --quick)
+
 .PHONY: scoreboard
 scoreboard: $(STAMP) ## Measure every release, as published and patched: docs/scoreboard.md
 	@$(NOX) -s scoreboard

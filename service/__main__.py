@@ -17,7 +17,7 @@ import httpx
 
 from service import judge, processes
 from service.config import HOST, Config
-from service.load import HALF
+from service.load import HALF, SENT
 from service.processes import Broken, started
 from service.sent import Sent
 
@@ -93,28 +93,28 @@ def _loaded(
     """Lets the clients send; kills a worker in the middle, and sees to it that another comes."""
     before = processes.workers(config.app)
     memory = {"before": _sizes(before)}
-    output = place / "sent.json"
-    command = [sys.executable, "-m", "service.load", str(requests), str(output)]
-    clients = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **config.variables()}
-    )
-    try:
-        assert clients.stdout is not None
-        if clients.stdout.readline().strip() != HALF:
-            raise Broken("the clients did not come half the way")
+    command = [sys.executable, "-m", "service.load", str(requests), str(place)]
+    with started("clients", command, place, config.variables()) as clients:
+        processes.until("half of the answers", lambda: _came(clients, place / HALF), LOAD_SECONDS)
         victim = min(before)
         os.kill(victim, signal.SIGKILL)
         killed = victim, time.time()
-        if clients.wait(LOAD_SECONDS):
-            raise Broken("the clients broke off")
-    finally:
-        clients.kill()
-        clients.wait()
+        processes.until("the other half", lambda: _came(clients, place / SENT), LOAD_SECONDS)
     after = processes.workers(config.app)
     if victim in after or after == before:
         raise Broken("no other worker came for the one that was killed")
     memory["after"] = _sizes(after)
-    return [Sent(**each) for each in json.loads(output.read_text())], killed, memory
+    return [Sent(**each) for each in json.loads((place / SENT).read_text())], killed, memory
+
+
+def _came(clients: subprocess.Popen[bytes], file: Path) -> bool | None:
+    """Whether the clients have come as far as to write a file; they must not end before."""
+    ended = clients.poll() is not None
+    if file.exists():
+        return True
+    if ended:
+        raise Broken("the clients broke off")
+    return None
 
 
 def _answers(mlflow: str) -> bool | None:

@@ -1,6 +1,7 @@
-"""The clients: `python -m service.load REQUESTS OUTPUT`, a process of its own.
+"""The clients: `python -m service.load REQUESTS FOLDER`, a process of its own.
 
-Each request is another tenant's. A line of output says when half of them are answered.
+Each request is another tenant's. A file says when half of them are answered, another what came of
+all of them.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from service import config
 from service.sent import ANSWERED, FAILED, HUNG_UP, Sent
 
 ENDPOINTS = ("sync", "sync-on-loop", "async", "stream", "async-stream")
-HALF = "half"
+HALF, SENT = "half", "sent.json"
 _SECONDS = 300
 
 
-async def main(requests: int, output: Path) -> None:
+async def main(requests: int, folder: Path) -> None:
     """Sends all requests, some at a time, and writes what came of them."""
     numbers, sent = count(), list[Sent]()
     limits = httpx.Limits(max_connections=config.AT_ONCE, max_keepalive_connections=config.AT_ONCE)
@@ -33,11 +34,13 @@ async def main(requests: int, output: Path) -> None:
         while (number := next(numbers)) < requests:
             sent.append(await _send(client, number))
             if len(sent) == requests // 2:
-                print(HALF, flush=True)
+                (folder / HALF).touch()
 
     async with httpx.AsyncClient(base_url=address, limits=limits, timeout=_SECONDS) as client:
         await asyncio.gather(*(one_after_another(client) for _ in range(config.AT_ONCE)))
-    output.write_text(json.dumps([asdict(each) for each in sent]), encoding="utf-8")
+    beside = folder / f".{SENT}"
+    beside.write_text(json.dumps([asdict(each) for each in sent]), encoding="utf-8")
+    beside.replace(folder / SENT)
 
 
 async def _send(client: httpx.AsyncClient, number: int) -> Sent:

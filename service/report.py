@@ -1,4 +1,7 @@
-"""Prints what the runs found, and judges it: `python -m service.report FOLDER`."""
+"""Prints what the runs found, and judges it: `python -m service.report FOLDER`.
+
+"By query" is what the query for production finds; it also counts what a killed worker left behind.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,18 @@ from rich.table import Table
 
 COLUMNS = (
     *("guardrails", "recorded by", "loop", "requests", "answered", "hung up", "failed", "traces"),
-    *("orphans", "scattered", "foreign", "misplaced", "p50 ms", "p99 ms", "MiB a worker"),
+    *(
+        "orphans",
+        "by query",
+        "scattered",
+        "foreign",
+        "misplaced",
+        "p50 ms",
+        "p99 ms",
+        "MiB a worker",
+    ),
 )
-_WIDTH = 170
+_WIDTH = 180
 
 
 def main(folder: Path) -> int:
@@ -43,6 +55,7 @@ def _row(run: dict[str, Any]) -> tuple[str, ...]:
         *(run["tree"], run["backend"], run["loop"]),
         *(f"{run[key]:,}" for key in ("requests", "answered", "hung_up", "failed", "traces")),
         f"{sum(run['orphans'].values()):,}",
+        f"{run['watched']:,}",
         f"{len(run['scattered']):,}",
         f"{sum(run['foreign'].values()):,}",
         f"{len(run['misplaced']):,}",

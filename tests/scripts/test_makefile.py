@@ -26,6 +26,7 @@ TARGETS = [
     "refresh-patches",
     "requirements",
     "scoreboard",
+    "service",
     "soak",
     "test",
     "types",

@@ -22,6 +22,7 @@ def run(tree: str = "patched", **changed: object) -> dict[str, object]:
         "wrong": [],
         "traces": 10,
         "orphans": {},
+        "watched": 2,
         "scattered": [],
         "foreign": {},
         "misplaced": [],
