@@ -596,8 +596,8 @@ def check(session: nox.Session) -> None:
 @nox.session(default=False)
 def pins(session: nox.Session) -> None:
     """Resolves what the regression environments hold anew: `nox -s pins -- --upgrade`."""
-    for name in (*PINNED, "bench"):
-        release = BENCH_RELEASE if name == "bench" else name
+    for name in (*PINNED, "bench", "browser", "service"):
+        release = name if name in PINNED else BENCH_RELEASE
         overrides = ROOT / "requirements" / f"{release.rpartition('.')[0]}.overrides"
         session.run(
             *("uv", "pip", "compile", "--quiet", "--universal", "--no-annotate", "--no-header"),
@@ -664,6 +664,22 @@ def ui(session: nox.Session) -> None:
     command = ("python", "-m", "demo.ui", *filter(None, [os.environ.get("UI_PORT")]))
     home = environment(ROOT / results.FOLDER)
     session.run(*command, env=home, interrupt_timeout=30, terminate_timeout=30)
+
+
+BROWSER = ROOT / "out/browser"
+
+
+@nox.session(python=DEMO_PYTHON, default=False)
+def browser(session: nox.Session) -> None:
+    """The demo's page and MLflow's own, as Debian's Chromium shows them; `make demo` comes first."""
+    if not (ROOT / results.FOLDER / "index.html").exists():
+        session.error("there is nothing to look at yet: run `make demo` first")
+    if shutil.which("chromium") is None:
+        session.error("there is no chromium: apt-get install chromium")
+    install(session, "--no-deps", "-r", "requirements/browser.txt")
+    shutil.rmtree(BROWSER, ignore_errors=True)
+    command = ("python", "-m", "pytest", "tests/browser", "--timeout=300", *session.posargs)
+    session.run(*command, env=environment(ROOT / results.FOLDER))
 
 
 # --- load ----------------------------------------------------------------------------------

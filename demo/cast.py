@@ -1,12 +1,16 @@
 """Everyone in the scenario but the caller: the LLM, two validators, and an on_fail handler.
 
-Only the LLM is not real. `chat` stands for its instrumented client: it opens a span of its own
-below whatever span is current, as the MLflow autologging of a client does.
+Only the LLM is not real. `chat` and `async_chat` stand for its instrumented client: they open a
+span of their own below whatever span is current, as the MLflow autologging of a client does.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import guardrails.hub
@@ -22,14 +26,31 @@ from guardrails.validator_base import (
 from demo.witness import look
 
 REPLY = "Gladly. Ring Ada on 555-0100."
+# An LLM takes its time; one that takes none would be a speck in a picture of the call.
+_SECONDS = 0.05
 _NUMBER = re.compile(r"\b\d{3}-\d{4}\b")
+
+
+@contextmanager
+def _span(model: str, prompt: str, answer: str) -> Iterator[None]:
+    """The span of a client's call."""
+    with mlflow.start_span(f"chat {model}", span_type="CHAT_MODEL") as span:
+        span.set_inputs({"prompt": prompt})
+        yield
+        span.set_outputs({"answer": answer})
 
 
 def chat(model: str, prompt: str, answer: str) -> str:
     """An LLM's client with a span around its call."""
-    with mlflow.start_span(f"chat {model}", span_type="CHAT_MODEL") as span:
-        span.set_inputs({"prompt": prompt})
-        span.set_outputs({"answer": answer})
+    with _span(model, prompt, answer):
+        time.sleep(_SECONDS)
+        return answer
+
+
+async def async_chat(model: str, prompt: str, answer: str) -> str:
+    """The same client for callers that must not wait in a thread."""
+    with _span(model, prompt, answer):
+        await asyncio.sleep(_SECONDS)
         return answer
 
 
@@ -42,7 +63,7 @@ def llm(*, messages: list[dict[str, str]], **_kwargs: Any) -> str:
 async def async_llm(*, messages: list[dict[str, str]], **_kwargs: Any) -> str:
     """The LLM callable of an AsyncGuard."""
     look("LLM callable")
-    return chat("writer", messages[-1]["content"], REPLY)
+    return await async_chat("writer", messages[-1]["content"], REPLY)
 
 
 @register_validator(name="demo/polite", data_type="string")

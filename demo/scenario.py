@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+# guardrails imports it in its first call, which takes longer than all else in the call's picture.
+import litellm  # noqa: F401
 import mlflow
 from guardrails import AsyncGuard, Guard
 from guardrails.integrations.databricks import MlFlowInstrumentor

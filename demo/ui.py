@@ -69,11 +69,15 @@ def addresses(found: Iterable[Result], base: str) -> Iterator[tuple[str, str]]:
     for result in found:
         call = result.calls[-1]
         for label, trace in _telling(call):
-            place = f"{base}/#/experiments/{result.experiment}/traces"
             yield (
                 f"{result.subject.name}, {call.kind}: {label}",
-                f"{place}?selectedEvaluationId={trace}",
+                f"{listing(result, base)}&selectedEvaluationId={trace}",
             )
+
+
+def listing(result: Result, base: str) -> str:
+    """The page that lists a subject's traces, however long ago they were made."""
+    return f"{base}/#/experiments/{result.experiment}/traces?startTimeLabel=ALL"
 
 
 def _telling(call: Call) -> Iterator[tuple[str, str]]:

@@ -16,11 +16,11 @@ def test_the_telling_traces_are_the_callers_and_the_orphans() -> None:
     assert found == [
         (
             "9.9.9 as published, Guard: handle request",
-            "http://127.0.0.1:1/#/experiments/1/traces?selectedEvaluationId=a",
+            "http://127.0.0.1:1/#/experiments/1/traces?startTimeLabel=ALL&selectedEvaluationId=a",
         ),
         (
             "9.9.9 as published, Guard: ORPHAN lonely",
-            "http://127.0.0.1:1/#/experiments/1/traces?selectedEvaluationId=b",
+            "http://127.0.0.1:1/#/experiments/1/traces?startTimeLabel=ALL&selectedEvaluationId=b",
         ),
     ]
 
