@@ -671,7 +671,7 @@ BROWSER = ROOT / "out/browser"
 
 @nox.session(python=DEMO_PYTHON, default=False)
 def browser(session: nox.Session) -> None:
-    """The demo's page and MLflow's own, as Debian's Chromium shows them; `make demo` comes first."""
+    """The demo's page and MLflow's own, as Chromium shows them; `make demo` comes first."""
     if not (ROOT / results.FOLDER / "index.html").exists():
         session.error("there is nothing to look at yet: run `make demo` first")
     if shutil.which("chromium") is None:
