@@ -18,6 +18,8 @@ def tree(tmp_path: Path, text: str) -> Path:
     for folder in ("guardrails", "tests/unit_tests"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "guardrails/run.py").write_text(text)
+    # Otherwise ruff looks for settings in the folders above.
+    (tmp_path / "pyproject.toml").write_text("[tool.ruff]\n")
     return tmp_path
 
 
