@@ -160,6 +160,11 @@ def environment(home: Path) -> dict[str, str | None]:
     }
 
 
+def own_home(session: nox.Session) -> dict[str, str | None]:
+    """The same, with a HOME among the session's own files."""
+    return environment(Path(session.create_tmp()).resolve() / "home")
+
+
 # --- trees ---------------------------------------------------------------------------------
 
 
@@ -168,6 +173,13 @@ def make_tree(session: nox.Session, release: str) -> Path:
     command = (sys.executable, "-m", "scripts", "apply-patches", "--release", release)
     session.run(*command, external=True, silent=False)
     return ROOT / "guardrails" / release
+
+
+def lay_both_out(session: nox.Session, folder: Path) -> None:
+    """Puts the measured release into a folder, as published and patched, to be imported from."""
+    checkout = make_tree(session, BENCH_RELEASE)
+    for tree in (PUBLISHED, PATCHED):
+        trees.lay_out(tree, checkout, folder)
 
 
 def install_release(session: nox.Session, release: str) -> None:
@@ -386,7 +398,7 @@ def _new_tests(tree: Path, commit: str) -> list[str]:
 
 def run_units(session: nox.Session, tree: Path, *paths: str, codes: Sequence[int] = (0,)) -> None:
     """Runs unit tests inside a tree, where its own package comes before the installed one."""
-    home = environment(Path(session.create_tmp()).resolve() / "home")
+    home = own_home(session)
     session.chdir(tree)
     options = ("-q", "-p", "no:cacheprovider", "--import-mode=importlib", "-W", "ignore")
     output = ("--tb=short",) if codes == (0,) else ("--tb=no", "--no-summary")
@@ -440,7 +452,7 @@ def _check_label(session: nox.Session, release: str) -> None:
         "import importlib.metadata as metadata, guardrails.version as own;"
         "print(metadata.version('guardrails-ai'), own.GUARDRAILS_VERSION)"
     )
-    home = environment(Path(session.create_tmp()).resolve() / "home")
+    home = own_home(session)
     session.chdir(ROOT / REGRESSION)
     said = session.run("python", "-c", asked, env=home, silent=True)
     session.chdir(ROOT)
@@ -475,12 +487,8 @@ def stack(session: nox.Session, release: str) -> None:
     """`make pr` in a clone: its commits keep upstream's style, its branches pass their tests."""
     origin = install_patched(session, release)
     install(session, *upstream_gates.tools(origin))
-    clone = Path(session.create_tmp()).resolve() / "upstream"
-    shutil.rmtree(clone, ignore_errors=True)
-    # As a submitter has it: the release as published, on main, without our branch.
-    git.run(origin, "clone", "--quiet", "--no-checkout", ".", str(clone))
-    git.run(clone, "checkout", "--quiet", "-B", "main", "upstream")
-    git.run(clone, "branch", "--quiet", "-D", "context")
+    # As a submitter has it, with a release's tag checked out.
+    clone = _clone(session, origin, "upstream")
     who = {"NAME": "Submitter", "EMAIL": "submitter@example.org"}
     env = {f"GIT_{role}_{key}": who[key] for role in ("AUTHOR", "COMMITTER") for key in who}
     session.run(sys.executable, "-m", "scripts", "pr", str(clone), env=env, external=True)
@@ -488,7 +496,7 @@ def stack(session: nox.Session, release: str) -> None:
     tips = dict(row.split() for row in git.run(clone, *asked).splitlines())
     top = max(tips.values())
     base = {gate.name: _found(session, gate, clone) for gate in STYLE}
-    for commit in git.run(clone, "rev-list", "--reverse", f"main..{top}").split():
+    for commit in git.run(clone, "rev-list", "--reverse", f"upstream..{top}").split():
         git.run(clone, "checkout", "--quiet", "--detach", commit)
         _refuse_new(session, STYLE, lambda gate: base[gate.name], clone)
         if commit in tips:
@@ -529,7 +537,7 @@ def _found(session: nox.Session, gate: upstream_gates.Gate, tree: Path) -> list[
     command = gate.call(tree)
     if not command:
         return []
-    home = environment(Path(session.create_tmp()).resolve() / "home")
+    home = own_home(session)
     session.chdir(tree)
     output = session.run(*command, env=home, silent=True, success_codes=[0, 1])
     session.chdir(ROOT)
@@ -539,11 +547,9 @@ def _found(session: nox.Session, gate: upstream_gates.Gate, tree: Path) -> list[
 @nox.session(python=CONTROL_PYTHON, default=False)
 def pr_scripts(session: nox.Session) -> None:
     """What the pull requests' scripts print, published and patched: `-- --write` notes it anew."""
-    checkout = make_tree(session, BENCH_RELEASE)
     install_release(session, BENCH_RELEASE)
     folder = Path(session.create_tmp()).resolve()
-    for tree in (PUBLISHED, PATCHED):
-        trees.lay_out(tree, checkout, folder)
+    lay_both_out(session, folder)
     session.chdir(folder)
     named = (str(folder / PUBLISHED.name), str(folder / PATCHED.name))
     home = {"PYTHONPATH": str(ROOT), **environment(folder / "home")}
@@ -714,12 +720,10 @@ SERVICE_RUNS = (
 @nox.session(python=CONTROL_PYTHON, default=False)
 def service(session: nox.Session) -> None:
     """A web service under load, its traces in MLflow's store: `nox -s service -- --quick`."""
-    checkout = make_tree(session, BENCH_RELEASE)
     install(session, "--no-deps", "-r", "requirements/service.txt")
     shutil.rmtree(SERVICE, ignore_errors=True)
+    lay_both_out(session, SERVICE / "trees")
     named = {"published": PUBLISHED, "patched": PATCHED}
-    for tree in named.values():
-        trees.lay_out(tree, checkout, SERVICE / "trees")
     home = environment(SERVICE / "home")
     quick = "--quick" in session.posargs
     # Every other one: published, and patched with either backend.
@@ -781,10 +785,8 @@ BENCH = ROOT / "out/bench"
 @nox.session(venv_backend="none", default=False)
 def bench(session: nox.Session) -> None:
     """What the patches cost and save: docs/performance.md; `nox -s bench -- --quick`."""
-    checkout = make_tree(session, BENCH_RELEASE)
     shutil.rmtree(BENCH, ignore_errors=True)
-    for tree in (PUBLISHED, PATCHED):
-        trees.lay_out(tree, checkout, BENCH)
+    lay_both_out(session, BENCH)
     quick = "--quick" in session.posargs
     for python in (CONTROL_PYTHON,) if quick else RELEASES[BENCH_RELEASE].pythons:
         session.notify(f"bench_hops-{python}", session.posargs)

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from contextlib import AbstractContextManager
 
-from demo import results
+from demo import results, server
 from demo.results import FOLDER, STORE, Call, Missing, Result
+from demo.server import HOST, NotStarted, root
 from demo.subjects import SUBJECTS
 
-HOST = "127.0.0.1"
 PORT = 5163
-_START_SECONDS = 90
-_STOP_SECONDS = 10
-# Without these MLflow starts a worker a core, helpers for jobs, and tells its makers of the use.
-_ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 _LOG = FOLDER / "ui.log"
 
 
@@ -37,31 +28,24 @@ def main(arguments: list[str]) -> int:
     try:
         found = _found()
         port = _port(arguments[0] if arguments else str(PORT))
-        with serving(port) as server:
+        print("starting MLflow's server …", flush=True)
+        with serving(port) as process:
             _tell(found, root(port))
-            return _failed(f"MLflow's server has ended by itself: see {_LOG}", server.wait())
-    except Missing as missing:
-        return _failed(str(missing), 1)
+            return _failed(f"MLflow's server has ended by itself: see {_LOG}", process.wait())
+    except (Missing, NotStarted) as failure:
+        return _failed(str(failure), 1)
     except KeyboardInterrupt:
         print("\nstopped")
         return 0
 
 
-def root(port: int) -> str:
-    """The address that all pages begin with."""
-    return f"http://{HOST}:{port}"
-
-
-@contextlib.contextmanager
-def serving(port: int) -> Iterator[subprocess.Popen[bytes]]:
+def serving(port: int) -> AbstractContextManager[subprocess.Popen[bytes]]:
     """MLflow's server on the demo's store, from its first answer to the end of the block.
 
     Raises:
-        Missing: If it does not come up.
+        NotStarted: If it does not come up.
     """
-    with _server(port) as server:
-        _await_start(server, root(port))
-        yield server
+    return server.serving(STORE, port, _LOG)
 
 
 def addresses(found: Iterable[Result], base: str) -> Iterator[tuple[str, str]]:
@@ -103,57 +87,6 @@ def _port(text: str) -> int:
         except OSError as error:
             raise Missing(f"port {text}: {error.strerror}: choose another, UI_PORT=…") from None
     return int(text)
-
-
-@contextlib.contextmanager
-def _server(port: int) -> Iterator[subprocess.Popen[bytes]]:
-    store = f"sqlite:///{STORE.resolve()}"
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store]
-    command += ["--host", HOST, "--port", str(port), "--workers", "1"]
-    environment = {**os.environ, **_ENVIRONMENT}
-    # A session of its own: Ctrl-C reaches this process alone, which then stops all of MLflow's.
-    with Path(_LOG).open("wb") as log:
-        process = subprocess.Popen(
-            command,
-            cwd=FOLDER,
-            env=environment,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        yield process
-    finally:
-        _stop(process)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        # The leader may be gone and its helpers not.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_STOP_SECONDS)
-
-
-def _await_start(server: subprocess.Popen[bytes], base: str) -> None:
-    print("starting MLflow's server …", flush=True)
-    end = time.monotonic() + _START_SECONDS
-    while server.poll() is None and time.monotonic() < end:
-        if _answers(base):
-            return
-        time.sleep(0.2)
-    raise Missing(f"MLflow's server did not start: see {_LOG}")
-
-
-def _answers(base: str) -> bool:
-    # No proxy: the server is on this machine.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(f"{base}/health", timeout=2) as answer:
-            return bool(answer.status == 200)  # noqa: PLR2004
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def _tell(found: Iterable[Result], base: str) -> None:

@@ -57,9 +57,11 @@ def _line(layout: Layout, line: str) -> Iterator[str]:
         for number, name in enumerate(series.names(folder), start=1)
         if (folder / name).exists() and name not in empty
     ]
-    for number, patch in numbered:
-        yield from (f"{layout.shown(patch)}: {text}" for text in lint.lint(patch, number))
-    for text in topics.problems(topics.of([patch for _, patch in numbered])):
+    read = topics.read([path for _, path in numbered])
+    for (number, path), patch in zip(numbered, read, strict=True):
+        for text in lint.lint(path, patch.said, number):
+            yield f"{layout.shown(path)}: {text}"
+    for text in topics.problems(topics.of(read)):
         yield f"{layout.shown(folder)}: {text}"
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts import git, message, patchfile
+from scripts import git, patchfile
+from scripts.message import Message
 
 _FIRST_ROW = f"From {git.ZERO_ID} Mon Sep 17 00:00:00 2001\n".encode()
 _SIGNATURE = re.compile(rb"\n-- \n\d+\.\d[^\n]*\n*\Z")
@@ -50,18 +51,19 @@ TRAILERS = (
 )
 
 
-def lint(patch: Path, number: int) -> list[str]:
+def lint(patch: Path, said: Message, number: int) -> list[str]:
     """Lint a patch.
 
     Args:
         patch: The patch file.
+        said: Its message.
         number: Its place in the series, counted from 1; its name starts with it.
 
     Returns:
         One text a problem: what is wrong, and what to do.
     """
     content = patch.read_bytes()
-    return [*_name(patch, number), *_bytes(content), *_message(patch), *_diffs(content)]
+    return [*_name(patch, number), *_bytes(content), *_message(said), *_diffs(content)]
 
 
 def _name(patch: Path, number: int) -> Iterator[str]:
@@ -80,8 +82,7 @@ def _bytes(content: bytes) -> Iterator[str]:
         yield "ends in git's version: export it with refresh-patches"
 
 
-def _message(patch: Path) -> Iterator[str]:
-    said = message.read(patch)
+def _message(said: Message) -> Iterator[str]:
     if len(said.subject) > _SUBJECT_LENGTH:
         yield f"its subject has {len(said.subject)} characters: {_SUBJECT_LENGTH} are the most"
     for rule in TRAILERS:

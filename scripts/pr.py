@@ -18,7 +18,7 @@ from pathlib import Path
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from scripts import fit, git, lock, series, topics, trees
+from scripts import fit, git, lock, pyproject, series, topics, trees
 from scripts.errors import Failure
 from scripts.fit import Finding, Fit
 from scripts.layout import Layout
@@ -26,7 +26,6 @@ from scripts.lock import Release
 from scripts.topics import Patch, Topic
 
 PREFIX = "context-"
-_SHOWN_FILES = 3
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ def stacked(layout: Layout, locked: Mapping[str, Release], clone: Path) -> Itera
     top = _top(clone)
     base = _base(top, locked)
     _check_identity(top)
-    found = topics.of(series.read(layout.line(base.release.line)))
+    found = topics.of(topics.read(series.read(layout.line(base.release.line))))
     _check_names(top, _names(found))
     with _worktree(base) as tree:
         yield _applied(tree, base, found)
@@ -130,9 +129,8 @@ def _top(clone: Path) -> Path:
         raise Failure(f"{clone}: {unfinished}: finish or abort it first")
     changes = git.run(clone, "status", "--porcelain", "-z").rstrip("\0").split("\0")
     if files := [row[3:] for row in changes if row]:
-        more = f" and {len(files) - _SHOWN_FILES} more" if len(files) > _SHOWN_FILES else ""
-        shown = ", ".join(files[:_SHOWN_FILES])
-        raise Failure(f"{clone}: is dirty: {shown}{more}: commit, stash or remove that first")
+        shown = trees.some(files)
+        raise Failure(f"{clone}: is dirty: {shown}: commit, stash or remove that first")
     return clone.resolve()
 
 
@@ -160,7 +158,7 @@ def _project(text: str) -> tuple[str, str]:
         document = tomlkit.parse(text).unwrap()
     except TOMLKitError:
         return "", ""
-    table = document.get("project") or document.get("tool", {}).get("poetry", {})
+    table = pyproject.package(document)
     return str(table.get("name", "")), str(table.get("version", ""))
 
 

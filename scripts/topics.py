@@ -47,10 +47,14 @@ class Topic:
     patches: tuple[Patch, ...]
 
 
-def of(patches: Sequence[Path]) -> list[Topic]:
+def read(patches: Sequence[Path]) -> list[Patch]:
+    """Patch files with their messages."""
+    return [Patch(path, message.read(path)) for path in patches]
+
+
+def of(patches: Sequence[Patch]) -> list[Topic]:
     """The topics of a series, in order."""
-    read = [Patch(path, message.read(path)) for path in patches]
-    grouped = groupby(read, lambda patch: patch.topic)
+    grouped = groupby(patches, lambda patch: patch.topic)
     return [Topic(name, tuple(members)) for name, members in grouped]
 
 

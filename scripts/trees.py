@@ -105,9 +105,14 @@ def _edited(rows: list[str]) -> str:
     changes = [row for row in rows if row and not row.startswith("#")]
     files = [row[2:] if row[0] == "?" else row.split(" ", 8)[-1] for row in changes]
     if files:
-        more = f" and {len(files) - _SHOWN_FILES} more" if len(files) > _SHOWN_FILES else ""
-        return f"has edited files: {', '.join(files[:_SHOWN_FILES])}{more}"
+        return f"has edited files: {some(files)}"
     return "" if "# branch.head context" in rows else "is not on its branch context"
+
+
+def some(files: Sequence[str]) -> str:
+    """The first of some files, and how many more there are."""
+    more = f" and {len(files) - _SHOWN_FILES} more" if len(files) > _SHOWN_FILES else ""
+    return f"{', '.join(files[:_SHOWN_FILES])}{more}"
 
 
 def unfinished(folder: Path) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import tomlkit
 
-from scripts import apply, files, git, parallel
+from scripts import apply, files, git, parallel, pyproject
 from scripts.errors import Failure
 from scripts.layout import Layout
 from scripts.lock import Release
@@ -134,7 +134,7 @@ def _relabel(source: Path, release: Release) -> None:
     """Gives the package its label, and keeps the label from what the package says of itself."""
     project = source / "pyproject.toml"
     document = tomlkit.parse(project.read_text(encoding="utf-8"))
-    table = document.get("project") or document.get("tool", {}).get("poetry", {})
+    table = pyproject.package(document)
     if table.get("version") != release.version:
         raise Failure(f"pyproject.toml: its version is not {release.version}")
     table["version"] = label(release)

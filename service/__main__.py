@@ -15,15 +15,16 @@ from pathlib import Path
 
 import httpx
 
+from demo.server import HOST, NotStarted, root, serving
 from service import judge, processes
-from service.config import HOST, Config
+from service.config import Config
 from service.load import HALF, SENT
 from service.processes import Broken, started
 from service.sent import Sent
+from soak.meter import resident
 
 LOAD_SECONDS = 1200
 STORE = "mlflow.db"
-_SERVER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 # One provider for MLflow and OpenTelemetry, so that both record one trace. OpenTelemetry's settings
 # for OTLP must not be there: MLflow would send its spans there, and not to its own server. A trace
 # is sent as it ends: a queue would take an unknown part of the traces along with the killed worker.
@@ -45,7 +46,7 @@ def main(kind: Config, requests: int, folder: Path) -> int:
         0 if it came to its end, whatever was found; that is in `FOLDER/NAME.json`.
     """
     ports = _free_ports(3)
-    mlflow, llm, app = (f"http://{HOST}:{port}" for port in ports)
+    mlflow, llm, app = map(root, ports)
     config = replace(kind, mlflow=mlflow, llm=llm, app=app)
     place = folder / config.name
     place.mkdir(parents=True)
@@ -53,7 +54,7 @@ def main(kind: Config, requests: int, folder: Path) -> int:
         sent, killed, memory = _played(config, ports, place, requests)
         verdict = judge.judge(sent, judge.read_spans(place / STORE), killed)
         watched = judge.watch(place / STORE)
-    except Broken as broken:
+    except (Broken, NotStarted) as broken:
         print(f"error: {config.name}: {broken}: see the logs in {place}", file=sys.stderr)
         return 1
     result = {
@@ -71,9 +72,7 @@ def _played(
     config: Config, ports: list[int], place: Path, requests: int
 ) -> tuple[list[Sent], tuple[int, float], dict[str, list[float]]]:
     """Starts everything, has the clients send their requests, and ends everything."""
-    server = processes.mlflow_server(ports[0], place / STORE)
-    with started("mlflow", server, place, _SERVER):
-        processes.until("MLflow's server", lambda: _answers(config.mlflow))
+    with serving(place / STORE, ports[0], place / "mlflow.log"):
         config = replace(config, experiment=_experiment(config.mlflow))
         sends = _SHARED if config.backend == "mlflow" else config.otlp("app")
         llm = processes.uvicorn("service.llm:app", ports[1])
@@ -117,15 +116,8 @@ def _came(clients: subprocess.Popen[bytes], file: Path) -> bool | None:
     return None
 
 
-def _answers(mlflow: str) -> bool | None:
-    try:
-        return httpx.get(f"{mlflow}/health", timeout=5).is_success or None
-    except httpx.HTTPError:
-        return None
-
-
 def _sizes(workers: set[int]) -> list[float]:
-    return sorted(processes.resident(pid) for pid in workers)
+    return sorted(map(resident, workers))
 
 
 def _experiment(mlflow: str) -> str:

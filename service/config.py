@@ -10,7 +10,6 @@ from pathlib import Path
 VARIABLE = "SERVICE_TEST"
 # What docs/production.md recommends; only the addresses are others here.
 PRODUCTION = Path(__file__).with_name("production.env")
-HOST = "127.0.0.1"
 WORKERS = 2
 AT_ONCE = 64
 # Every tenth client of a stream hangs up after its first chunk.

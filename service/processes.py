@@ -14,7 +14,8 @@ from typing import TypeVar
 
 import httpx
 
-from service.config import HOST, WORKERS, Config
+from demo.server import HOST, launch
+from service.config import WORKERS, Config
 
 _START_SECONDS = 120
 _STOP_SECONDS = 60
@@ -30,21 +31,11 @@ def started(
     name: str, command: list[str], folder: Path, variables: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Runs a process as long as the block; what it prints goes to a file."""
-    log = folder / f"{name}.log"
-    environment = {**os.environ, **variables}
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-        try:
-            yield process
-        finally:
-            _stop(process)
+    process = launch(command, folder, folder / f"{name}.log", variables)
+    try:
+        yield process
+    finally:
+        _stop(process)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -83,12 +74,6 @@ def ask(address: str) -> dict[str, int] | None:
         return None
 
 
-def mlflow_server(port: int, store: Path) -> list[str]:
-    """The command of MLflow's tracking server on SQLite."""
-    place = ("--backend-store-uri", f"sqlite:///{store}", "--host", HOST, "--port", str(port))
-    return [sys.executable, "-m", "mlflow", "server", "--workers", "1", *place]
-
-
 def uvicorn(target: str, port: int, *options: str) -> list[str]:
     """The command of a service."""
     place = ("--host", HOST, "--port", str(port), "--log-level", "warning")
@@ -98,15 +83,6 @@ def uvicorn(target: str, port: int, *options: str) -> list[str]:
 def application(config: Config, port: int) -> list[str]:
     """The command of the application."""
     return uvicorn("service.app:app", port, "--workers", str(WORKERS), "--loop", config.loop)
-
-
-def resident(pid: int) -> float:
-    """A process's memory, in MiB; 0 if it is gone."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (OSError, IndexError):
-        return 0.0
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def workers(address: str, wanted: int = WORKERS) -> set[int]:

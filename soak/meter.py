@@ -17,6 +17,12 @@ WARM_UP = 0.2
 CALLS_TO_JUDGE_MEMORY = 10_000
 
 
+def resident(process: int | str = "self") -> float:
+    """A process's memory, in MiB."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
 class Sample(NamedTuple):
     """What the process holds at one moment."""
 
@@ -57,10 +63,8 @@ class Meter:
     def sample(self) -> None:
         """Notes what the process holds once the garbage is out."""
         gc.collect()
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
         files = len(list(Path("/proc/self/fd").iterdir()))
-        memory = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-        self.samples.append(Sample(memory, threading.active_count(), files))
+        self.samples.append(Sample(resident(), threading.active_count(), files))
 
 
 def judge(samples: list[Sample], batch: int) -> dict[str, Flat]:
