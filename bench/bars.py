@@ -10,7 +10,7 @@ from typing import Any
 from soak.meter import CALLS_TO_JUDGE_MEMORY
 
 from bench.case import BACKENDS
-from bench.peers import BARE, OURS
+from bench.peers import BARE, OURS, PEERS
 from bench.stats import ratio
 from bench.tables import HopCell, compared, contenders_beaten, load, load_guards
 
@@ -75,7 +75,7 @@ def bars(folder: Path, cells: dict[HopCell, list[float]]) -> list[Bar]:
 def _hop_bars(cells: dict[HopCell, list[float]]) -> list[Bar]:
     beaten = contenders_beaten(cells)
     to_bare = {_where(cell): beaten[cell] for cell in beaten if cell.name == BARE}
-    to_peers = {f"{_where(c)}, {c.name}": beaten[c] for c in beaten if c.name != BARE}
+    to_peers = {f"{_where(c)}, {c.name}": beaten[c] for c in beaten if c.name in PEERS}
     flat = {}
     for cell, values in cells.items():
         least = HopCell(cell.python, cell.shape, 0, cell.loop, OURS)

@@ -1,44 +1,56 @@
-"""One hop to a worker thread, with pyperf: `python -m bench.hop MODULE [pyperf's options]`.
+"""One hop to a worker thread: `python -m bench.hop MODULE OUTPUT --shape … --loop … --rounds N`.
 
-MODULE is the file that has our executor. pyperf measures each contender in a process of its own.
-To have the contenders take turns, `turns` calls this again and again, with `--append`.
+MODULE is the file that has our executor. pyperf keeps what is measured, but it runs one contender
+to its end before the next, and processes differ by more than contenders do: here all contenders
+take turns in one process, and only figures of the same round are compared.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import time
-from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable, Iterable
+from contextvars import Context, ContextVar, copy_context
+from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 import pyperf
 
-from bench.peers import Hop, contenders
+from bench.peers import Contender, Hop, contenders
 
 GATHERED = 100
-SHAPES = ("sequential", "gather")
+# How many hops, or gathers of 100 hops, make one value.
+REPEATED = {"sequential": 100, "gather": 10}
 LOOPS = ("asyncio", "uvloop")
-VARIABLES = (0, 10, 100, 1000)
 
 
-def measure(loops: int, hop: Callable[[], Hop], shape: str, variables: int, loop: str) -> float:
-    """Makes hops.
+class Turn(NamedTuple):
+    """What is measured once a round: a contender, where the caller has so many ContextVars."""
+
+    variables: int
+    name: str
+
+
+def in_turns(
+    turns: dict[Turn, Contender], shape: str, loop: str, rounds: int
+) -> dict[Turn, list[float]]:
+    """Measures in turns.
 
     Args:
-        loops: How many times: one hop, or a gather of 100.
-        hop: What makes one.
+        turns: What is measured in each round.
         shape: `sequential` or `gather`.
-        variables: How many ContextVars the caller has.
         loop: `asyncio` or `uvloop`.
+        rounds: How many rounds there are.
 
     Returns:
-        How many seconds it took.
+        How many seconds a hop took, round by round.
     """
     event_loop = _new_loop(loop)
     try:
-        return event_loop.run_until_complete(_timed(loops, hop, shape, variables))
+        return event_loop.run_until_complete(_in_turns(turns, shape, rounds))
     finally:
         event_loop.run_until_complete(event_loop.shutdown_default_executor())
         event_loop.close()
@@ -52,44 +64,69 @@ def _new_loop(loop: str) -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-async def _timed(loops: int, hop: Callable[[], Hop], shape: str, variables: int) -> float:
+async def _in_turns(
+    turns: dict[Turn, Contender], shape: str, rounds: int
+) -> dict[Turn, list[float]]:
+    contexts = {turn.variables: _ambient(turn.variables) for turn in turns}
+    seconds: dict[Turn, list[float]] = {turn: [] for turn in turns}
+
+    async def measure(order: Iterable[Turn]) -> None:
+        for turn in order:
+            timed = _timed(turns[turn], shape)
+            task = contexts[turn.variables].run(asyncio.ensure_future, timed)
+            seconds[turn].append(await task)
+
+    # In the first round all is imported and the pools' threads are started: it does not count.
+    await measure(turns)
+    gc.collect()
+    gc.freeze()
+    for number in range(rounds):
+        await measure(turns if number % 2 else reversed(turns))
+    return {turn: values[1:] for turn, values in seconds.items()}
+
+
+def _ambient(variables: int) -> Context:
+    """A context with that many variables."""
+    context = copy_context()
     for number in range(variables):
-        ContextVar[int](f"ambient{number}").set(number)
-    made = hop()
-    once = made if shape == "sequential" else lambda: _gathered(made)
-    # The pool's threads are started.
-    await _gathered(made)
-    started = time.perf_counter()
-    for _ in range(loops):
+        context.run(ContextVar[int](f"ambient{number}").set, number)
+    return context
+
+
+async def _timed(contender: Contender, shape: str) -> float:
+    with contender() as hop:
+        once: Callable[[], Awaitable[object]]
+        once = hop if shape == "sequential" else lambda: _gathered(hop)
         await once()
-    return time.perf_counter() - started
+        # What the one before has left behind is not for this one to clear away.
+        gc.collect()
+        started = time.perf_counter()
+        for _ in range(REPEATED[shape]):
+            await once()
+        taken = time.perf_counter() - started
+    return taken / REPEATED[shape] / (1 if shape == "sequential" else GATHERED)
 
 
-async def _gathered(hop: Callable[[], Awaitable[object]]) -> None:
+async def _gathered(hop: Hop) -> None:
     await asyncio.gather(*(hop() for _ in range(GATHERED)))
 
 
-def _pass_on(command: list[str], options: argparse.Namespace) -> None:
-    for name in ("shape", "variables", "loop"):
-        command += [f"--{name}", str(getattr(options, name))]
-    command.append(str(options.module))
-
-
 def main() -> None:
-    """Measures every contender once."""
-    runner = pyperf.Runner(program_args=("-m", "bench.hop"), add_cmdline_args=_pass_on)
-    runner.argparser.add_argument("module", type=Path)
-    runner.argparser.add_argument("--shape", choices=SHAPES, default=SHAPES[0])
-    runner.argparser.add_argument("--variables", type=int, default=0)
-    runner.argparser.add_argument("--loop", choices=LOOPS, default=LOOPS[0])
-    options = runner.parse_args()
-    inner = 1 if options.shape == "sequential" else GATHERED
-    for name, hop in contenders(options.module).items():
-        runner.bench_time_func(
-            "|".join((options.shape, str(options.variables), options.loop, name)),
-            *(measure, hop, options.shape, options.variables, options.loop),
-            inner_loops=inner,
-        )
+    """Measures every contender, and adds what was measured to a file of pyperf's."""
+    parser = argparse.ArgumentParser(prog="bench.hop")
+    parser.add_argument("module", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--shape", choices=REPEATED, required=True)
+    parser.add_argument("--loop", choices=LOOPS, required=True)
+    parser.add_argument("--variables", type=int, nargs="+", required=True)
+    parser.add_argument("--rounds", type=int, required=True)
+    options = parser.parse_args()
+    known = contenders(options.module)
+    turns = {Turn(count, name): known[name] for count, name in product(options.variables, known)}
+    for turn, values in in_turns(turns, options.shape, options.loop, options.rounds).items():
+        name = "|".join((options.shape, str(turn.variables), options.loop, turn.name))
+        run = pyperf.Run(values, metadata={"name": name})
+        pyperf.add_runs(str(options.output), pyperf.Benchmark([run]))
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ class HopCell:
 
 
 def hops(folder: Path) -> dict[HopCell, list[float]]:
-    """Seconds a hop, round by round, from what pyperf has written."""
+    """Seconds a hop, round by round, from what pyperf has kept."""
     import pyperf
 
     found: dict[HopCell, list[float]] = {}
@@ -62,7 +62,7 @@ def hops(folder: Path) -> dict[HopCell, list[float]]:
         for benchmark in pyperf.BenchmarkSuite.load(str(file)).get_benchmarks():
             shape, variables, loop, name = benchmark.get_name().split("|")
             cell = HopCell(file.stem.removeprefix("hop-"), shape, int(variables), loop, name)
-            found[cell] = [Spread.of(run.values).median for run in benchmark.get_runs()]
+            found[cell] = list(benchmark.get_values())
     return found
 
 
@@ -179,7 +179,7 @@ def tool_table(results: list[dict[str, Any]]) -> Table:
 
 
 def contenders_beaten(cells: dict[HopCell, list[float]]) -> dict[HopCell, float]:
-    """Our hop as a ratio to each peer's, in every situation."""
+    """Our hop as a ratio to everybody else's, in every situation."""
     return {
         cell: ratio(cells[cell.of(OURS)], values).median
         for cell, values in cells.items()

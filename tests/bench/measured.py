@@ -1,7 +1,7 @@
 """Results as the benchmarks write them, made up."""
 
 from bench.case import Case
-from bench.peers import BARE, OURS, PEERS
+from bench.peers import BARE, FLOOR, OURS, PEERS
 from bench.tables import HopCell
 
 
@@ -34,7 +34,7 @@ def kept(**figures):
 
 def hops(ours=1.0, peers=2.0, variables=(0, 1000)):
     """Hops of everybody in two situations; each round is slower than the last."""
-    factors = {BARE: 1.0, OURS: ours, **dict.fromkeys(PEERS, peers)}
+    factors = {BARE: 1.0, OURS: ours, FLOOR: 0.5, **dict.fromkeys(PEERS, peers)}
     return {
         HopCell("3.11", "sequential", count, "asyncio", name): [1e-5 * factor, 2e-5 * factor]
         for count in variables
