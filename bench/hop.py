@@ -17,8 +17,6 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-import pyperf
-
 from bench.peers import Contender, Hop, contenders
 
 GATHERED = 100
@@ -52,6 +50,7 @@ def in_turns(
     try:
         return event_loop.run_until_complete(_in_turns(turns, shape, rounds))
     finally:
+        gc.unfreeze()
         event_loop.run_until_complete(event_loop.shutdown_default_executor())
         event_loop.close()
 
@@ -113,6 +112,8 @@ async def _gathered(hop: Hop) -> None:
 
 def main() -> None:
     """Measures every contender, and adds what was measured to a file of pyperf's."""
+    import pyperf
+
     parser = argparse.ArgumentParser(prog="bench.hop")
     parser.add_argument("module", type=Path)
     parser.add_argument("output", type=Path)
