@@ -16,7 +16,7 @@ from rich.table import Table as RichTable
 
 from bench import tables
 from bench.bars import Bar, bars
-from bench.tables import Table
+from bench.tables import HopCell, Table
 
 # A pipe or a log has no width of its own.
 WIDTH = 150
@@ -61,9 +61,8 @@ def bar_table(found: Iterable[Bar]) -> Table:
     return table
 
 
-def all_tables(folder: Path) -> list[Table]:
-    """Every table of which there are figures."""
-    cells = tables.hops(folder)
+def all_tables(folder: Path, cells: dict[HopCell, list[float]]) -> list[Table]:
+    """Every table of which there are figures: those of a folder, and the hops."""
     found = [
         bar_table(bars(folder, cells)),
         *tables.hop_tables(cells),
@@ -115,11 +114,11 @@ def main(folder: Path, to: Path | None) -> None:
     """Prints the tables, draws the pictures, and writes the page if one is named."""
     from bench.plots import plot_guards, plot_hops
 
-    found = all_tables(folder)
+    cells, whole = tables.hops(folder), tables.load_guards(folder)
+    found = all_tables(folder, cells)
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
     for table in [*found[1:], found[0]]:
         show(table, console)
-    cells, whole = tables.hops(folder), tables.load_guards(folder)
     if cells:
         plot_hops(cells, folder / "hops.svg")
     if whole:

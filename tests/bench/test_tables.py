@@ -74,10 +74,9 @@ def test_what_stays_is_shown_for_both_trees(tmp_path):
     ]
 
 
-def test_the_page_has_every_table_that_has_figures(tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.tables.hops", lambda folder: hops())
+def test_the_page_has_every_table_that_has_figures(tmp_path):
     (tmp_path / "guards.json").write_text(json.dumps([compared(Case())]))
-    text = page(all_tables(tmp_path), "On nothing.")
+    text = page(all_tables(tmp_path, hops()), "On nothing.")
     headings = [line for line in text.splitlines() if line.startswith("#")]
     assert headings == [
         "# Performance",
