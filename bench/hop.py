@@ -2,7 +2,7 @@
 
 MODULE is the file that has our executor. pyperf keeps what is measured, but it runs one contender
 to its end before the next, and processes differ by more than contenders do: here all contenders
-take turns in one process, and only figures of the same round are compared.
+take turns in one process, on one core, and only figures of the same round are compared.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import os
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextvars import Context, ContextVar, copy_context
@@ -122,6 +123,9 @@ def main() -> None:
     parser.add_argument("--variables", type=int, nargs="+", required=True)
     parser.add_argument("--rounds", type=int, required=True)
     options = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        # From core to core a hop takes twice as long or half, as the kernel sees fit.
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     known = contenders(options.module)
     turns = {Turn(count, name): known[name] for count, name in product(options.variables, known)}
     for turn, values in in_turns(turns, options.shape, options.loop, options.rounds).items():

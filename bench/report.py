@@ -34,10 +34,10 @@ minutes, and leaves this page as it is. Both write figures as JSON, and pictures
 `out/bench/`.
 """
 ABOUT = {
-    "One hop": "A function that does nothing, run in a worker thread: one after another, and 100"
-    " gathered; on two event loops; with 0 to 1,000 ContextVars around it. The bare call, which"
-    " carries nothing, in microseconds, everybody else as a ratio to it. Context.run alone is the"
-    " floor: the least that carries a context, and nobody's executor.",
+    "One hop": "A function that does nothing, run in a worker thread of the same core: one after"
+    " another, and 100 gathered; on two event loops; with 0 to 1,000 ContextVars around it. The"
+    " bare call, which carries nothing, in microseconds, everybody else as a ratio to it."
+    " Context.run alone is the floor: the least that carries a context, and nobody's executor.",
     "Whole Guards": "`validate` with validators that pass at once. CPU is the whole process's,"
     " until all spans are written. With MLflow the validators are exported from the hub, since"
     " upstream traces no others. Without a word on uvloop, guardrails does not find it.",
