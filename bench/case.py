@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 # Who records spans, and what a table calls it.
 BACKENDS = {"off": "tracing off", "opentelemetry": "OpenTelemetry", "mlflow": "MLflow"}
-# Whole Guards are held to their bars in these cases; the others show how they grow.
-PLAIN = re.compile(r"(Async)?Guard, \d+ validators?(, uvloop)?")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from contextvars import Context, ContextVar, copy_context
 from functools import cache, partial
 from typing import Any
 
@@ -18,6 +17,7 @@ from guardrails.validator_base import PassResult, ValidationResult, Validator, r
 from pydantic import BaseModel, Field, create_model
 from regression.loops import without_uvloop
 
+from bench.ambient import ambient
 from bench.case import Case
 
 TEXT = "An answer of a usual length, which has nothing wrong with it."
@@ -55,7 +55,7 @@ def prepare(case: Case, settle: Callable[[], object]) -> Measure:
         until all is written, and `wall`, until the call returns; for a stream `first`, until its
         first chunk, and `chunk` for each one after it.
     """
-    guard, context = _guard(case), _ambient(case.variables)
+    guard, context = _guard(case), ambient(case.variables)
     remember = partial(_make, Case(case.mode, uvloop=case.uvloop), guard, _value(case))
     context.run(lambda: remember(case.history))
     if case.chunks:
@@ -89,14 +89,6 @@ def _model(fields: int, checks: list[Any]) -> type[BaseModel]:
 def _value(case: Case) -> str:
     strings = {f"field{number}": TEXT for number in range(case.fields)}
     return json.dumps({**strings, "inner": strings}) if case.fields else TEXT
-
-
-def _ambient(variables: int) -> Context:
-    """A context with that many variables of the application's."""
-    context = copy_context()
-    for number in range(variables):
-        context.run(ContextVar[int](f"ambient{number}").set, number)
-    return context
 
 
 def _installed(case: Case) -> AbstractContextManager[None]:

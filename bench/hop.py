@@ -1,4 +1,4 @@
-"""One hop to a worker thread: `python -m bench.hop MODULE OUTPUT --shape … --loop … --rounds N`.
+"""One hop to a worker thread: `python -m bench.hop MODULE OUTPUT …`; `--help` tells the rest.
 
 MODULE is the file that has our executor. pyperf keeps what is measured, but it runs one contender
 to its end before the next, and processes differ by more than contenders do: here all contenders
@@ -13,11 +13,11 @@ import gc
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from contextvars import Context, ContextVar, copy_context
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.ambient import ambient
 from bench.peers import Contender, Hop, contenders
 
 GATHERED = 100
@@ -67,7 +67,7 @@ def _new_loop(loop: str) -> asyncio.AbstractEventLoop:
 async def _in_turns(
     turns: dict[Turn, Contender], shape: str, rounds: int
 ) -> dict[Turn, list[float]]:
-    contexts = {turn.variables: _ambient(turn.variables) for turn in turns}
+    contexts = {turn.variables: ambient(turn.variables) for turn in turns}
     seconds: dict[Turn, list[float]] = {turn: [] for turn in turns}
 
     async def measure(order: Iterable[Turn]) -> None:
@@ -83,14 +83,6 @@ async def _in_turns(
     for number in range(rounds):
         await measure(turns if number % 2 else reversed(turns))
     return {turn: values[1:] for turn, values in seconds.items()}
-
-
-def _ambient(variables: int) -> Context:
-    """A context with that many variables."""
-    context = copy_context()
-    for number in range(variables):
-        context.run(ContextVar[int](f"ambient{number}").set, number)
-    return context
 
 
 async def _timed(contender: Contender, shape: str) -> float:
@@ -128,10 +120,11 @@ def main() -> None:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     known = contenders(options.module)
     turns = {Turn(count, name): known[name] for count, name in product(options.variables, known)}
+    kept = []
     for turn, values in in_turns(turns, options.shape, options.loop, options.rounds).items():
         name = "|".join((options.shape, str(turn.variables), options.loop, turn.name))
-        run = pyperf.Run(values, metadata={"name": name})
-        pyperf.add_runs(str(options.output), pyperf.Benchmark([run]))
+        kept.append(pyperf.Benchmark([pyperf.Run(values, metadata={"name": name})]))
+    pyperf.add_runs(str(options.output), pyperf.BenchmarkSuite(kept))
 
 
 if __name__ == "__main__":

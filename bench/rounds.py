@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bench.bars import GUARD, PLAIN
 from bench.case import (
     BACKENDS,
-    PLAIN,
     Case,
     calls,
     calls_with_many_variables,
@@ -107,8 +107,7 @@ def measured(
 def _rounds(case: Case, backend: str, *, quick: bool) -> int:
     if quick:
         return QUICK_ROUNDS
-    # No bar is set with MLflow, whose threads each round waits for.
-    held_to_a_bar = backend != "mlflow" and PLAIN.fullmatch(case.name)
+    held_to_a_bar = backend in GUARD and PLAIN.fullmatch(case.name)
     return ROUNDS_FOR_BARS if held_to_a_bar else ROUNDS
 
 
