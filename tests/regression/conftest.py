@@ -49,7 +49,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     unmarked = [item.nodeid for item in items if patch_of(item) is None]
     if unmarked:
-        raise pytest.UsageError("without one repaired_by mark: " + ", ".join(unmarked))
+        raise pytest.UsageError("without one mark of a patch: " + ", ".join(unmarked))
     control = config.stash[CONTROL]
     if control is not None:
         spared = [item for item in items if not control.wants(item)]

@@ -12,8 +12,8 @@ from .patches import Patch
 
 
 def patch_of(item: pytest.Item) -> Optional[Patch]:
-    """The patch that a test says repairs it; none unless there is exactly one mark."""
-    marks = list(item.iter_markers("repaired_by"))
+    """The patch that a test is marked with; none unless there is exactly one mark."""
+    marks = [mark for mark in item.iter_markers() if mark.name in ("repaired_by", "unchanged_by")]
     return Patch(marks[0].args[0]) if len(marks) == 1 else None
 
 
@@ -47,7 +47,7 @@ class Control:
 
     def must_fail(self, item: pytest.Item) -> bool:
         """Whether the patch that repairs a test is still missing."""
-        patch = patch_of(item)
+        patch = patch_of(item) if item.get_closest_marker("repaired_by") else None
         return patch is not None and patch > self.applied
 
     def weigh(self, item: pytest.Item, report: pytest.TestReport) -> None:
@@ -73,7 +73,7 @@ class Control:
             self.passed[patch][_test_of(item)] += 1
         else:
             self.wrong.append(
-                f"{item.nodeid}: fails with patches up to {self.applied}, needs {patch}"
+                f"{item.nodeid}: fails with patches up to {self.applied}, names {patch}"
             )
 
     def _must_fail(self, item: pytest.Item, patch: Patch, report: pytest.TestReport) -> None:

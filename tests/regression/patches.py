@@ -1,8 +1,9 @@
 """The patches of the series, as tests name them.
 
-`repaired_by` states that a test fails until a patch is applied and passes from then on. The
-control session holds every test to its word: on a tree with the patches before it the test
-must fail.
+`repaired_by` states that a test fails until a patch is applied and passes from then on.
+`unchanged_by` states that a test passes on the published release, and that a patch which comes
+near it leaves it so. The control session holds every test to its word: on a tree with the
+patches before it the former must fail, and the latter pass.
 """
 
 from enum import IntEnum
@@ -37,3 +38,8 @@ class Patch(IntEnum):
 def repaired_by(patch: Patch) -> pytest.MarkDecorator:
     """The mark of a test that fails until `patch` is applied."""
     return pytest.mark.repaired_by(Patch(patch))
+
+
+def unchanged_by(patch: Patch) -> pytest.MarkDecorator:
+    """The mark of a test of what users have without `patch`, and must have with it."""
+    return pytest.mark.unchanged_by(Patch(patch))
