@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts import build, errors, fetch, files, lock, parallel, series, trees
+from scripts import build, errors, fetch, files, parallel, series, trees
 from scripts.errors import Failure
 from scripts.layout import Layout
 from scripts.lock import Release
+from scripts.series import Series
 from scripts.trees import Finding, State
 
 
@@ -19,12 +20,10 @@ class Options:
 
     Attributes:
         force: Rebuild whatever stands there, losing edits.
-        allow_empty: Accept a line that has no patches yet.
         sdists: A folder of sdists to use instead of cache and index.
     """
 
     force: bool = False
-    allow_empty: bool = False
     sdists: Path | None = None
 
 
@@ -35,13 +34,11 @@ class _Job:
     Attributes:
         release: The lock's entry.
         archive: The sdist's file name and content.
-        exact: Whether the release is its line's newest.
         edited: Whether edits are lost.
     """
 
     release: Release
     archive: tuple[str, bytes]
-    exact: bool
     edited: bool
 
 
@@ -72,61 +69,64 @@ def apply(
         locked: The lock.
         versions: The releases to look after.
         options: How.
+
+    Raises:
+        Failure: If the series is not sound.
     """
     with files.exclusive(layout.trees):
         trees.tidy(layout)
-        looks = parallel.each(
-            lambda version: _look(layout, locked[version], options), list(versions)
-        )
+        made = series.load(layout.patches, locked)
+        releases = [locked[version] for version in versions]
+        looks = parallel.each(lambda each: _look(layout, each, made, options), releases)
         # One download after the other; the trees are then built at the same time.
         jobs = [
-            look if isinstance(look, Outcome) else _job(layout, locked, version, look, options)
-            for version, look in zip(versions, looks, strict=True)
+            look if isinstance(look, Outcome) else _job(layout, release, look, options)
+            for release, look in zip(releases, looks, strict=True)
         ]
-        return parallel.each(lambda job: _done(layout, job, options), jobs)
+        return parallel.each(lambda job: _done(layout, job, made), jobs)
 
 
-def _look(layout: Layout, release: Release, options: Options) -> Finding | Outcome:
+def _look(
+    layout: Layout, release: Release, made: Series, options: Options
+) -> Finding | Outcome:
+    patches = made.patches(release.version)
     try:
-        patches = series.read(layout.line(release.line), allow_empty=options.allow_empty)
-        return trees.inspect(layout.tree(release.version), trees.digest(release, patches))
+        found = trees.inspect(layout.tree(release.version), trees.digest(release, patches))
     except (Failure, OSError) as error:
         return Outcome(release.version, failure=_text(release.version, error))
+    if found.state is State.CURRENT and not options.force:
+        return Outcome(release.version, len(patches), "up to date")
+    return found
 
 
-def _job(
-    layout: Layout, locked: Mapping[str, Release], version: str, look: Finding, options: Options
-) -> Outcome | _Job:
-    release = locked[version]
-    count = len(series.names(layout.line(release.line)))
-    if look.state is State.CURRENT and not options.force:
-        return Outcome(version, count, "up to date")
+def _job(layout: Layout, release: Release, look: Finding, options: Options) -> Outcome | _Job:
+    version = release.version
     if look.detail and not options.force:
         return Outcome(version, failure=_touched(layout, version, look))
     try:
         archive = fetch.locked(release, options.sdists)
     except (Failure, OSError) as error:
         return Outcome(version, failure=_text(version, error))
-    exact = lock.newest(locked.values(), release.line) == version
-    return _Job(release, archive, exact, edited=bool(look.detail))
+    return _Job(release, archive, edited=bool(look.detail))
 
 
-def _done(layout: Layout, job: Outcome | _Job, options: Options) -> Outcome:
+def _done(layout: Layout, job: Outcome | _Job, made: Series) -> Outcome:
     if isinstance(job, Outcome):
         return job
     version = job.release.version
     try:
-        patches = series.read(layout.line(job.release.line), allow_empty=options.allow_empty)
-        _replace(layout, job, patches)
+        _replace(layout, job, made)
     except (Failure, OSError) as error:
         return Outcome(version, failure=_text(version, error))
-    return Outcome(version, len(patches), "rebuilt, edits lost" if job.edited else "built")
+    done = "rebuilt, edits lost" if job.edited else "built"
+    return Outcome(version, len(made.patches(version)), done)
 
 
-def _replace(layout: Layout, job: _Job, patches: Sequence[Path]) -> None:
+def _replace(layout: Layout, job: _Job, made: Series) -> None:
     release, version = job.release, job.release.version
+    patches = made.patches(version)
     place = layout.building(version)
-    built = build.build(place, version, job.archive, patches, exact=job.exact)
+    built = build.build(place, version, job.archive, patches, made.own(version))
     try:
         if built.tree != release.tree:
             raise Failure(

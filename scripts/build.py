@@ -1,19 +1,21 @@
 """Builds one patched tree from an sdist and a series, the same on every machine.
 
 A tree is a git repository of its own: a commit with the sdist as published, tagged `upstream`, and
-on the branch `context` one commit a patch.
+on the branch `context` one commit a patch, the last of them tagged `exported`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts import files, git, patchfile, sdist
+from scripts import files, git, patchfile, sdist, series
 from scripts.errors import Failure, PatchFailure
+
+EXPORTED = "exported"
 
 # Raise it when a change here makes other commits from the same input: trees are then rebuilt.
 FORMAT = 2
@@ -48,7 +50,11 @@ class Built:
 
 
 def build(
-    folder: Path, version: str, archive: tuple[str, bytes], patches: Sequence[Path], *, exact: bool
+    folder: Path,
+    version: str,
+    archive: tuple[str, bytes],
+    patches: Sequence[Path],
+    exact: Collection[Path] = (),
 ) -> Built:
     """Build a release's tree in a folder of its own.
 
@@ -58,8 +64,8 @@ def build(
         version: The release.
         archive: The sdist's file name and its verified content.
         patches: The patches, in order.
-        exact: Whether every file must be byte for byte what the patch was made from. Otherwise a
-            hunk may sit at another line, though never in other context.
+        exact: Those patches for which every file must be byte for byte what the patch was made
+            from. A hunk of the others may sit at another line, though never in other context.
 
     Raises:
         PatchFailure: If a patch does not apply.
@@ -69,8 +75,8 @@ def build(
     with removed_unless_refused(folder):
         base = _pristine(folder, version, archive)
         _apply(folder, version, patches)
-        if exact:
-            _check_exact(folder, version, base, patches)
+        _check_exact(folder, version, base, patches, exact)
+        git.run(folder, "tag", "--force", EXPORTED)
         head = git.run(folder, "rev-parse", "HEAD", "HEAD^{tree}").split()
     return Built(folder, base, head[0], head[1])
 
@@ -109,21 +115,17 @@ def _apply(folder: Path, version: str, patches: Sequence[Path]) -> None:
     done = git.attempt(folder, *AM, "--no-3way", "--", *paths)
     if done.returncode:
         stderr = done.stderr.decode("utf-8", "replace")
-        patch = _stopped_at(folder, patches)
+        patch = stopped_at(folder, patches)
         already = _NO_FIT.search(stderr) and _already(folder, version, patch)
         what = already or where(version, patch, stderr)
-        raise PatchFailure(f"{_shown(patch)}: {what}", folder)
+        raise PatchFailure(f"{series.shown(patch)}: {what}", folder, version)
 
 
-def _stopped_at(folder: Path, patches: Sequence[Path]) -> Path:
+def stopped_at(folder: Path, patches: Sequence[Path]) -> Path:
+    """The patch at which `git am` stopped in a tree."""
     state = folder / ".git" / "rebase-apply" / "next"
     number = int(state.read_text()) if state.exists() else 1
     return patches[number - 1]
-
-
-def _shown(patch: Path) -> str:
-    # Wherever it is read from now, this is the place that its reader knows.
-    return f"patches/{patch.parent.name}/{patch.name}"
 
 
 def _already(folder: Path, version: str, patch: Path) -> str:
@@ -148,17 +150,20 @@ def refusal(patch: Path, stderr: str) -> str:
     return git.first_line(stderr.encode())
 
 
-def _check_exact(folder: Path, version: str, base: str, patches: Sequence[Path]) -> None:
-    commits = _before(folder, base)
+def _check_exact(
+    folder: Path, version: str, base: str, patches: Sequence[Path], exact: Collection[Path]
+) -> None:
+    commits = _before(folder, f"{base}..HEAD")
     if len(commits) != len(patches):
         raise Failure(f"{version}: {len(patches)} patches made {len(commits)} commits: one each")
     for patch, before in zip(patches, commits, strict=True):
-        for diff in patchfile.diffs(patch.read_bytes()):
+        for diff in patchfile.diffs(patch.read_bytes()) if patch in exact else ():
             if diff.blobs[0] != before.get(diff.path):
                 raise PatchFailure(
-                    f"{_shown(patch)}: applies to {version} only with an offset: {diff.path}: "
+                    f"{series.shown(patch)}: applies to {version} only with an offset: {diff.path}: "
                     f"{_first_hunk(diff)}: the patch was made from another version of this file",
                     folder,
+                    version,
                 )
 
 
@@ -166,28 +171,28 @@ def _first_hunk(diff: patchfile.FileDiff) -> str:
     return f"hunk 1 (line {diff.hunks[0].line})" if diff.hunks else "no hunk"
 
 
-def _before(folder: Path, base: str) -> list[dict[str, str]]:
-    """For each commit after the base, the blob that every changed file had before it."""
+def _before(folder: Path, commits: str) -> list[dict[str, str]]:
+    """For each of some commits, the blob that every changed file had before it."""
     raw = ("log", "--reverse", "--format=tformat:commit", "--raw", "--no-abbrev", "--no-renames")
-    commits: list[dict[str, str]] = []
-    for row in git.run(folder, *raw, f"{base}..HEAD").splitlines():
+    found: list[dict[str, str]] = []
+    for row in git.run(folder, *raw, commits).splitlines():
         if row == "commit":
-            commits.append({})
+            found.append({})
         elif row:
             meta, path = row.split("\t", 1)
-            commits[-1][path] = meta.split()[2]
-    return commits
+            found[-1][path] = meta.split()[2]
+    return found
 
 
-def exported(folder: Path, base: str, output: Path) -> list[Path]:
-    """Export the commits after the base as patch files.
+def exported(folder: Path, commits: str, output: Path) -> list[Path]:
+    """Export commits as patch files.
 
     Every setting that git could take from elsewhere is given, so that an export of an unchanged
     tree is byte for byte the series it was built from.
 
     Args:
         folder: The tree.
-        base: The commit of the sdist as published.
+        commits: The range of commits, such as `upstream..HEAD`.
         output: The folder for the patches. It is made.
 
     Raises:
@@ -200,15 +205,31 @@ def exported(folder: Path, base: str, output: Path) -> list[Path]:
     plain = ("--no-ext-diff", "--no-textconv", "--no-relative", "--no-color", "--binary")
     prefix = ("--src-prefix=a/", "--dst-prefix=b/", "--inter-hunk-context=0", "--suffix=.patch")
     options = (*shape, *mail, *extra, *diff, *plain, *prefix, "-q")
-    _check_filled(folder, base)
+    _check_filled(folder, commits)
     output.mkdir(parents=True)
-    git.run(folder, "format-patch", *options, "-o", str(output.resolve()), f"{base}..HEAD")
+    git.run(folder, "format-patch", *options, "-o", str(output.resolve()), commits)
     return sorted(output.glob("*.patch"))
 
 
-def _check_filled(folder: Path, base: str) -> None:
-    subjects = git.run(folder, "log", "--reverse", "--format=%s", f"{base}..HEAD").splitlines()
-    for subject, before in zip(subjects, _before(folder, base), strict=True):
+def unlike(
+    patches: Sequence[Path], again: Sequence[Path], exact: Collection[Path]
+) -> Iterator[tuple[Path, Path]]:
+    """The patches of a tree that are not what its export says, each with that.
+
+    An exact one is the same byte for byte, the others but for where their hunks sit.
+    """
+    for patch, other in zip(patches, again, strict=True):
+        old, new = patch.read_bytes(), other.read_bytes()
+        mails = [patchfile.halves(content)[0] for content in (old, new)]
+        named = patch.name.partition("-")[2] == other.name.partition("-")[2]
+        same = old == new or (patch not in exact and patchfile.alike(old, new))
+        if not named or not same or mails[0] != mails[1]:
+            yield patch, other
+
+
+def _check_filled(folder: Path, commits: str) -> None:
+    subjects = git.run(folder, "log", "--reverse", "--format=%s", commits).splitlines()
+    for subject, before in zip(subjects, _before(folder, commits), strict=True):
         if not before:
             raise Failure(
                 f"{folder.name}: commit {subject!r} is empty (upstream may have its change "

@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     for name, command, text in (
         ("apply-patches", _apply, "make the vendored trees from the lock and the series"),
-        ("refresh-patches", _refresh, "export a tree's commits back to its patch line"),
+        ("refresh-patches", _refresh, "export a tree's commits back to the series"),
         ("check-patches", _check, "lint the patches and rebuild every tree from them"),
         ("lock", _lock, "add a release to the lock, or refresh its entry"),
         ("pr", _pr, "make a stack of branches in a clone of upstream, and the texts for them"),
@@ -65,15 +65,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--sdists", "--find-links", type=Path, help="sdists to use offline")
         if name == "apply-patches":
             sub.add_argument("--force", action="store_true", help="rebuild, losing edits")
-            empty = "make a tree also where a line has no patches yet"
-            sub.add_argument("--allow-empty", action="store_true", help=empty)
-        if name == "refresh-patches":
-            carry = "carry the change to the other lines, or to those named"
-            sub.add_argument("--carry", nargs="*", metavar="LINE", help=carry)
         if name == "wheel":
             sub.add_argument("--all", action="store_true", help="every locked release")
-        if name == "lock":
-            sub.add_argument("--line", help="the patch line that serves the release")
     return parser
 
 
@@ -81,7 +74,7 @@ def _apply(layout: Layout, options: argparse.Namespace) -> int:
     from scripts import apply, report
 
     locked = lock.load(layout.lock)
-    how = apply.Options(options.force, options.allow_empty, options.sdists)
+    how = apply.Options(options.force, options.sdists)
     outcomes = apply.apply(layout, locked, _chosen(locked, options.release), how)
     rows = [
         (o.version, str(o.patches), o.done, f"pip install ./{layout.shown(layout.tree(o.version))}")
@@ -96,13 +89,10 @@ def _apply(layout: Layout, options: argparse.Namespace) -> int:
 def _refresh(layout: Layout, options: argparse.Namespace) -> int:
     from scripts import refresh
 
-    if options.carry is not None and not options.release:
-        raise Failure("name the edited release: make refresh-patches RELEASE=0.11.0 CARRY=1")
     locked = lock.load(layout.lock)
-    chosen = _chosen(locked, options.release) if options.release else None
-    how = refresh.Options(options.carry, options.sdists)
-    for line in refresh.refresh(layout, locked, chosen, how):
-        print(line)
+    chosen = _chosen(locked, options.release)[0] if options.release else None
+    for text in refresh.refresh(layout, locked, chosen, options.sdists):
+        print(text)
     return 0
 
 
@@ -113,15 +103,14 @@ def _check(layout: Layout, options: argparse.Namespace) -> int:
     chosen = _chosen(locked, options.release)
     problems = check.check(layout, locked, chosen, options.sdists)
     if not problems:
-        lines = len({locked[version].line for version in chosen})
-        print(f"patches: no problems in {lines} {'line' if lines == 1 else 'lines'}")
+        print(f"patches: no problems in {len(chosen)} {'tree' if len(chosen) == 1 else 'trees'}")
     return _failed(problems)
 
 
 def _lock(layout: Layout, options: argparse.Namespace) -> int:
     from scripts import lock_release
 
-    print(lock_release.lock_release(layout, options.release, options.line, options.sdists))
+    print(lock_release.lock_release(layout, options.release, options.sdists))
     return 0
 
 

@@ -20,8 +20,10 @@ class PatchFailure(Failure):
     Args:
         problem: One line that names the patch, the release, the file and the hunk.
         tree: The half-built tree.
+        version: Its release.
     """
 
-    def __init__(self, problem: str, tree: Path) -> None:
+    def __init__(self, problem: str, tree: Path, version: str) -> None:
         super().__init__(f"{problem}; the half-built tree is in {tree}")
         self.problem = problem
+        self.version = version

@@ -1,4 +1,4 @@
-"""Where the lock, the lines and the trees are in a checkout."""
+"""Where the lock, the patches and the trees are in a checkout."""
 
 from __future__ import annotations
 
@@ -31,12 +31,8 @@ class Layout:
 
     @property
     def patches(self) -> Path:
-        """The folder of the patch lines."""
+        """The folder of the patches and their series."""
         return self.root / "patches"
-
-    def line(self, line: str) -> Path:
-        """The folder of one patch line."""
-        return self.patches / line
 
     def tree(self, version: str) -> Path:
         """The folder of one release's vendored tree."""

@@ -7,7 +7,7 @@ can import this module cheaply.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -29,7 +29,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TREE = re.compile(r"[0-9a-f]{40}")
 _PYTHON = re.compile(r"3\.\d+")
 _SDIST = re.compile(r"[A-Za-z0-9._-]+\.tar\.gz")
-_SHAPES = {"sdist": _SDIST, "sha256": _SHA256, "line": _VERSION, "tree": _TREE}
+_SHAPES = {"sdist": _SDIST, "sha256": _SHA256, "tree": _TREE}
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,6 @@ class Release:
         sdist: The sdist's file name.
         sha256: The sdist's SHA-256, 64 hex digits.
         pythons: The minor Python versions that the release declares, oldest first.
-        line: The patch line that serves the release: a folder of `patches/`.
         tree: The git tree id of the patched release, 40 hex digits.
         revision: How many different trees the release has had: two wheels of the same label hold
             the same code.
@@ -51,7 +50,6 @@ class Release:
     sdist: str
     sha256: str
     pythons: tuple[str, ...]
-    line: str
     tree: str
     revision: int
 
@@ -93,11 +91,6 @@ def order(version: str) -> tuple[int, ...]:
 def valid_version(version: str) -> bool:
     """Whether a version is a final release, such as 0.11.0."""
     return bool(_VERSION.fullmatch(version))
-
-
-def newest(releases: Iterable[Release], line: str) -> str:
-    """The newest release that a line serves; its patches must apply to that one exactly."""
-    return max((r.version for r in releases if r.line == line), key=order)
 
 
 def updated(path: Path, changes: Mapping[str, Release]) -> bytes:

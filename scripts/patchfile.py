@@ -9,6 +9,8 @@ from pathlib import Path
 
 _HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _INDEX = re.compile(r"index ([0-9a-f]+)\.\.([0-9a-f]+)(?: \d{6})?")
+# They say where a change sits, not what it is; every row of a hunk starts with another character.
+_PLACE = re.compile(rb"^(index |@@ ).*", re.MULTILINE)
 
 
 @dataclass
@@ -45,6 +47,18 @@ class FileDiff:
             if match := _INDEX.fullmatch(header):
                 return match[1], match[2]
         return "", ""
+
+
+def halves(content: bytes) -> tuple[bytes, bytes]:
+    """A patch's mail, and the diffs of all files."""
+    mail, start, diff = content.partition(b"\ndiff --git ")
+    return mail, start + diff
+
+
+def alike(one: bytes, other: bytes) -> bool:
+    """Whether two patches make the same change in the same context, at whatever place."""
+    first, second = (_PLACE.sub(rb"\1", halves(each)[1]) for each in (one, other))
+    return first == second
 
 
 def diffs(content: bytes) -> list[FileDiff]:

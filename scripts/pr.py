@@ -36,7 +36,7 @@ class Base:
         clone: The clone's top folder.
         commit: The commit.
         version: The release that its pyproject.toml names.
-        release: The locked release whose line is applied: this one, or the newest before it.
+        release: The locked release whose patches are applied: this one, or the newest before it.
     """
 
     clone: Path
@@ -102,7 +102,8 @@ def stacked(layout: Layout, locked: Mapping[str, Release], clone: Path) -> Itera
     top = _top(clone)
     base = _base(top, locked)
     _check_identity(top)
-    found = topics.of(topics.read(series.read(layout.line(base.release.line))))
+    patches = series.load(layout.patches, locked).patches(base.release.version)
+    found = topics.of(topics.read(patches))
     _check_names(top, _names(found))
     with _worktree(base) as tree:
         yield _applied(tree, base, found)

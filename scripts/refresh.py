@@ -1,130 +1,212 @@
-"""`refresh-patches`: exports a tree's commits back to its line, or changes nothing at all."""
+"""`refresh-patches`: exports a tree's commits to the series, or changes nothing at all.
+
+What is done in a release's tree is done for that release and the older ones.
+"""
 
 from __future__ import annotations
 
+import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts import build, carry, files, git, lock, replace_line, series, trees
-from scripts.errors import Failure
+from scripts import build, fetch, files, git, lock, patchfile, port, series, trees
+from scripts.errors import Failure, PatchFailure
 from scripts.layout import Layout
 from scripts.lock import Release
+from scripts.port import Source, Target
+from scripts.replace import Change, replace
+from scripts.series import Series
 from scripts.trees import State
+
+# A row of `git range-diff`: number and commit before, how they compare, the same after.
+_PAIR = re.compile(r"^\s*(\d+):\s+\w+ [=!]\s+(\d+):", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Options:
-    """How to refresh.
+class _Edit:
+    """What was done in a release's tree.
 
     Attributes:
-        to: The lines to carry the changes to, all others if it is empty; none if it is None.
-        sdists: A folder of sdists to use instead of cache and index.
+        version: The release.
+        source: Its patches as they were and as they are.
+        renamed: The new titles of patches that have other subjects now, by the old ones.
+        titles: The titles of all patches, in their new order.
     """
 
-    to: Sequence[str] | None = None
-    sdists: Path | None = None
+    version: str
+    source: Source
+    renamed: Mapping[str, str]
+    titles: Sequence[str]
+
+
+@dataclass
+class _Ported:
+    """What all releases get.
+
+    Attributes:
+        wanted: What each has of the patches, newest release first.
+        merged: By release the titles of the patches that were merged.
+        without: By release the titles of the patches that it goes without.
+    """
+
+    wanted: dict[str, Mapping[str, bytes]] = field(default_factory=dict)
+    merged: dict[str, list[str]] = field(default_factory=dict)
+    without: dict[str, list[str]] = field(default_factory=dict)
 
 
 def refresh(
     layout: Layout,
     locked: Mapping[str, Release],
-    versions: Sequence[str] | None = None,
-    options: Options | None = None,
-) -> Iterator[str]:
-    """Export the commits of trees to their lines, and rebuild all that the lines serve.
+    version: str | None = None,
+    sdists: Path | None = None,
+) -> list[str]:
+    """Export the commits of a tree, and rebuild all releases that they reach.
 
     Args:
         layout: The checkout.
         locked: The lock.
-        versions: The releases whose trees to export; every line's newest one if not given.
-        options: How.
+        version: The release whose tree to export; by default the newest one whose tree has
+            commits of its own, or else the newest.
+        sdists: A folder of sdists to use instead of cache and index.
 
-    Yields:
-        One text a line that says what became of it.
+    Returns:
+        Texts that say what became of it.
 
     Raises:
-        Failure: If a tree cannot be exported as it is, or a release of its line no longer builds.
-            Patches, lock and trees are then as before.
+        Failure: If the tree cannot be exported as it is, or what was done does not fit an older
+            release. Patches and lock are then as before, and so are the trees, but for one in
+            which somebody has to go on.
     """
     with files.exclusive(layout.trees):
         trees.tidy(layout)
-        lines = _lines(layout, locked, versions)
-        current = dict(locked)
-        for line in lines:
-            alone = versions is not None
-            yield from _refresh_line(layout, current, line, options or Options(), alone=alone)
+        made = series.load(layout.patches, locked)
+        version = version or _edited(layout, made)
+        _check_exportable(layout, locked[version], made)
+        with tempfile.TemporaryDirectory(prefix=".exporting-", dir=layout.trees) as scratch:
+            return _refreshed(layout, locked, made, version, Path(scratch), sdists)
 
 
-def _lines(
-    layout: Layout, locked: Mapping[str, Release], versions: Sequence[str] | None
+def _edited(layout: Layout, made: Series) -> str:
+    there = [v for v in reversed(made.releases) if layout.tree(v).exists()]
+    if not there:
+        raise Failure("there is no tree to export: `make apply-patches` makes them")
+    edited = [v for v in there if not port.begun(layout.tree(v))]
+    return next((v for v in edited if trees.inspect(layout.tree(v)).detail), there[0])
+
+
+def _refreshed(
+    layout: Layout,
+    locked: Mapping[str, Release],
+    made: Series,
+    version: str,
+    scratch: Path,
+    sdists: Path | None,
 ) -> list[str]:
-    if versions is None:
-        named = dict.fromkeys(release.line for release in locked.values())
-        trees_of = {line: layout.tree(lock.newest(locked.values(), line)) for line in named}
-        if not any(tree.exists() for tree in trees_of.values()):
-            raise Failure("there is no tree to export: `make apply-patches` makes them")
-        return [line for line, tree in trees_of.items() if tree.exists()]
-    for version in versions:
-        line = locked[version].line
-        newest = lock.newest(locked.values(), line)
-        if version != newest:
-            raise Failure(
-                f"{version}: line {line} is exported from its newest release: "
-                f"make the change in guardrails/{newest}"
-            )
-    return [locked[version].line for version in versions]
+    tree, old = layout.tree(version), made.patches(version)
+    patches = build.exported(tree, "upstream..HEAD", scratch / "exported")
+    count = "1 patch" if len(patches) == 1 else f"{len(patches)} patches"
+    if len(patches) == len(old) and not any(build.unlike(old, patches, made.own(version))):
+        return [f"{version}: unchanged ({count})"]
+    edit = _edit(tree, made, version, series.titled(patches))
+    # A release that has just what the next newer one has may need patches of its own now.
+    older = [v for v in locked if lock.order(v) < lock.order(version)]
+    eras = {*made.eras(), version, *(v for v in older if port.begun(layout.tree(v)))}
+    while True:
+        place = scratch / str(len(eras))
+        try:
+            ported = _ported(layout, locked, made, edit, eras, place, sdists)
+            change = Change(made, edit.titles, ported.wanted, {version, *ported.merged})
+            new, rebuilt = replace(layout, locked, change, place, sdists)
+        except PatchFailure as refused:
+            if refused.version in eras:
+                raise
+            eras.add(refused.version)
+        else:
+            return [f"{version}: {count}", *_told(new, ported), f"rebuilt: {', '.join(rebuilt)}"]
 
 
-def _refresh_line(
-    layout: Layout, locked: dict[str, Release], line: str, options: Options, *, alone: bool
-) -> list[str]:
-    newest = lock.newest(locked.values(), line)
-    others = [] if options.to is None else _others(locked, line, options.to)
-    base = _exportable(layout, locked[newest])
-    _check_basis(layout, locked[newest])
-    with tempfile.TemporaryDirectory(prefix=".exporting-", dir=layout.trees) as scratch:
-        patches = build.exported(layout.tree(newest), base, Path(scratch) / "patches")
-        if not patches:
-            return [f"{line}: no commits to export from guardrails/{newest}"]
-        if replace_line.same(layout.line(line), patches):
-            _check_nothing_to_carry(line, options)
-            return [f"{line}: unchanged ({_counted(patches)})"]
-        source = carry.Source(line, layout.tree(newest), patches, Path(scratch))
-        hints = carry.hints(layout, locked, source) if alone and options.to is None else []
-        carried = carry.carry(layout, locked, source, others, options.sdists) if others else []
-        new = {line: patches} | {made.line: made.patches for made in carried if made.patches}
-        served = replace_line.replace_lines(layout, locked, new, options.sdists)
-    texts = {line: _counted(patches)} | {made.line: made.text for made in carried}
-    notes = [f"{made.line}: {note}" for made in carried for note in made.notes]
-    return [*(_told(name, text, served.get(name)) for name, text in texts.items()), *notes, *hints]
+def _edit(tree: Path, made: Series, version: str, now: Mapping[str, bytes]) -> _Edit:
+    if not now:
+        raise Failure(f"guardrails/{version}: has no commits to export")
+    newest = made.releases[-1]
+    was = made.contents(version)
+    renamed = _renamed(tree, list(was), list(now)) if version == newest else {}
+    source = Source(tree, {renamed.get(title, title): was[title] for title in was}, now)
+    listed = [renamed.get(row.title, row.title) for row in made.rows]
+    common = [title for title in listed if title in now]
+    if version != newest and common != [title for title in now if title in common]:
+        raise Failure(f"guardrails/{version}: the order of the patches is that of {newest}")
+    return _Edit(version, source, renamed, _merged(list(now), listed))
 
 
-def _check_nothing_to_carry(line: str, options: Options) -> None:
-    if options.to is not None:
-        raise Failure(
-            f"{line}: already exported: nothing is left to carry: CARRY belongs to the first "
-            f"refresh after an edit; {carry.MAKE_UP}"
-        )
+def _renamed(tree: Path, was: Sequence[str], now: Sequence[str]) -> dict[str, str]:
+    """The new titles of patches with another subject, which git knows by what they do."""
+    ranges = (f"upstream..{build.EXPORTED}", "upstream..HEAD")
+    compared = git.run(tree, "range-diff", "--no-color", "--no-patch", *ranges)
+    pairs = [(was[int(old) - 1], now[int(new) - 1]) for old, new in _PAIR.findall(compared)]
+    return {old: new for old, new in pairs if old not in now and new not in was}
 
 
-def _others(locked: Mapping[str, Release], line: str, to: Sequence[str]) -> list[str]:
-    others = list(dict.fromkeys(r.line for r in locked.values() if r.line != line))
-    if unknown := [name for name in to if name not in others]:
-        raise Failure(f"no other line {', '.join(unknown)}: there is {', '.join(others)}")
-    return [name for name in others if name in to or not to]
+def _merged(titles: list[str], listed: Sequence[str]) -> list[str]:
+    """A tree's titles, and those that only others have, each after the one that it came after."""
+    for at, title in enumerate(listed):
+        if title not in titles:
+            before = [titles.index(each) for each in listed[:at] if each in titles]
+            titles.insert(before[-1] + 1 if before else 0, title)
+    return titles
 
 
-def _told(line: str, text: str, served: Sequence[str] | None) -> str:
-    return f"{line}: {text}" + (f", trees rebuilt: {', '.join(served)}" if served else "")
+def _ported(
+    layout: Layout,
+    locked: Mapping[str, Release],
+    made: Series,
+    edit: _Edit,
+    eras: Collection[str],
+    scratch: Path,
+    sdists: Path | None,
+) -> _Ported:
+    ported, source = _Ported(), edit.source
+    for era in sorted(eras, key=lock.order, reverse=True):
+        own = made.contents(era)
+        if lock.order(era) < lock.order(edit.version):
+            own = {edit.renamed.get(title, title): content for title, content in own.items()}
+            archive = fetch.locked(locked[era], sdists)
+            target = Target(locked[era], archive, made.patches(era), own)
+            newer, source = source, port.port(layout, source, target, edit.titles, scratch / era)
+            ported.merged[era] = list(_neither(newer, source))
+            ported.without[era] = list(_missing(newer, source))
+            own = source.now
+        ported.wanted[era] = edit.source.now if era == edit.version else own
+    return ported
 
 
-def _counted(patches: Sequence[Path]) -> str:
-    return "1 patch" if len(patches) == 1 else f"{len(patches)} patches"
+def _neither(newer: Source, ported: Source) -> Iterator[str]:
+    """The patches of a release that are neither its own of before nor the newer one's."""
+    for title, content in ported.now.items():
+        known = (newer.now.get(title), ported.was.get(title))
+        if not any(patchfile.alike(content, each) for each in known if each):
+            yield title
 
 
-def _exportable(layout: Layout, release: Release) -> str:
+def _missing(newer: Source, ported: Source) -> Iterator[str]:
+    """The patches that a release should have got."""
+    for title in newer.now:
+        if title not in ported.now and (title in ported.was or title not in newer.was):
+            yield title
+
+
+def _told(new: Series, ported: _Ported) -> Iterator[str]:
+    for era, titles in ported.merged.items():
+        for path in new.patches(era):
+            if path.name.partition("-")[2] in titles:
+                yield f"{series.shown(path)}: merged, so look at it"
+    for era, titles in ported.without.items():
+        yield from (f"{era}: goes without {title}" for title in titles)
+
+
+def _check_exportable(layout: Layout, release: Release, made: Series) -> None:
     tree = layout.tree(release.version)
     shown = layout.shown(tree)
     found = trees.inspect(tree)
@@ -134,24 +216,12 @@ def _exportable(layout: Layout, release: Release) -> str:
     if found.state is State.TOUCHED:
         raise Failure(f"{shown}: {found.detail}: commit or finish it first, then refresh")
     _check_commits(tree, shown, found.base)
-    return found.base
-
-
-def _check_basis(layout: Layout, release: Release) -> None:
-    """An export must not undo what came into the series after the tree was built."""
-    tree = layout.tree(release.version)
-    patches = series.read(layout.line(release.line), allow_empty=True)
-    if trees.made_from(tree) == trees.digest(release, patches):
-        return
-    shown = layout.shown(tree)
-    raise Failure(
-        f"{shown}: was built from another lock or series than there is now: save commits of your "
-        f"own (`git -C {shown} format-patch …`), `make apply-patches RELEASE={release.version} "
-        "FORCE=1`, and `git am` them"
-    )
+    trees.check_basis(layout, release, made.patches(release.version))
 
 
 def _check_commits(tree: Path, shown: str, base: str) -> None:
+    if git.run(tree, "rev-parse", "upstream^{commit}").strip() != base:
+        raise Failure(f"{shown}: its tag upstream was moved: `git -C {shown} tag -f upstream {base}`")
     if git.attempt(tree, "merge-base", "--is-ancestor", base, "HEAD").returncode:
         raise Failure(f"{shown}: its commits do not start at the tag upstream: rebase onto it")
     if git.run(tree, "rev-list", "--merges", f"{base}..HEAD"):

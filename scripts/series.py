@@ -1,75 +1,281 @@
-"""A patch line: a folder of patches and the `series` file that says which apply, in which order."""
+"""The series: which patches there are, in which order, and which file of each is a release's.
+
+A release takes each patch from the lowest `patches/before/X` above it that has it, or else from
+`patches/` itself, where the series is as the newest release has it.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from scripts import lock, patchfile
 from scripts.errors import Failure
 
-FILE = "series"
-_EMPTY = "restore it, or start the line in the tree that `make apply-patches EMPTY=1` makes"
+FILE, BEFORE = "series", "before"
+_RELEASE = r"\d+(?:\.\d+)+"
+_ROW = re.compile(
+    rf"(?P<name>\S+\.patch)(?: +from +(?P<start>{_RELEASE}))?(?: +before +(?P<end>{_RELEASE}))?"
+)
+
+# By release, newest first, what it has of each patch, under the patch's title; a release that is
+# not named has what the next newer one has.
+Wanted = Mapping[str, Mapping[str, bytes]]
 
 
-def names(line: Path) -> list[str]:
-    """The patch names that a line's series lists, in order; none if there is no series."""
-    try:
-        text = (line / FILE).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return []
-    except UnicodeDecodeError:
-        raise Failure(f"{line / FILE}: not UTF-8 text") from None
-    return [name for row in text.splitlines() if (name := row.partition("#")[0].strip())]
+@dataclass(frozen=True)
+class Row:
+    """A row of the series.
+
+    Attributes:
+        name: The patch's file name, the same in every folder.
+        start: The oldest release that has the patch; empty if all old ones do.
+        end: The oldest release that no longer needs it; empty if all new ones do.
+    """
+
+    name: str
+    start: str = ""
+    end: str = ""
+
+    @property
+    def title(self) -> str:
+        """The patch's title: the file's name without its number."""
+        return self.name.partition("-")[2]
+
+    @property
+    def text(self) -> str:
+        """The row as it is written."""
+        fields = (("from", self.start), ("before", self.end))
+        return " ".join([self.name, *(f"{word} {release}" for word, release in fields if release)])
+
+    @property
+    def file(self) -> str:
+        """The file for the newest release that has the patch."""
+        return f"{BEFORE}/{self.end}/{self.name}" if self.end else self.name
+
+    def serves(self, version: str) -> bool:
+        """Whether a release has the patch."""
+        at = lock.order(version)
+        early = self.start and at < lock.order(self.start)
+        late = self.end and at >= lock.order(self.end)
+        return not (early or late)
 
 
-def problems(line: Path) -> list[str]:
-    """What a line's series and its files disagree on, one text each that says what to do."""
-    listed = names(line)
-    present = {path.name for path in line.glob("*.patch")}
-    empty = empties(line)
-    twice = sorted({name for name in listed if listed.count(name) > 1})
-    return [
-        *([] if listed else [f"{line / FILE}: lists no patch: {_EMPTY}"]),
-        *(f"{line / FILE}: lists {name} twice: keep one" for name in twice),
-        *(
-            f"{line / name}: listed in the series but missing: restore it or delete its row"
-            for name in listed
-            if name not in present
-        ),
-        *(f"{line / name}: is empty: restore it or delete it and its row" for name in empty),
-        *(
-            f"{line / name}: not listed in the series: list it or delete it"
-            for name in sorted(present.difference(listed))
-        ),
-    ]
+@dataclass(frozen=True)
+class Series:
+    """A folder of patches.
+
+    Attributes:
+        folder: The folder.
+        releases: The releases that it serves, oldest first.
+        rows: The rows of its series, in order.
+    """
+
+    folder: Path
+    releases: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def patches(self, version: str) -> list[Path]:
+        """The patches of a release, in order."""
+        return [self._file(row.name, version) for row in self.rows if row.serves(version)]
+
+    def own(self, version: str) -> list[Path]:
+        """Those of a release's patches that no newer one takes: they must fit it exactly."""
+        newer = after(self.releases, version)
+        taken = self.patches(newer) if newer else []
+        return [path for path in self.patches(version) if path not in taken]
+
+    def eras(self) -> list[str]:
+        """The releases whose patches are not those of the next newer one, newest first."""
+        lists = {release: self.patches(release) for release in self.releases}
+        newer = {release: after(self.releases, release) for release in self.releases}
+        return [r for r in reversed(self.releases) if lists[r] != lists.get(newer[r])]
+
+    def contents(self, version: str) -> dict[str, bytes]:
+        """What a release has of each patch, under the patch's title."""
+        return titled(self.patches(version))
+
+    def _file(self, name: str, version: str) -> Path:
+        for folder in self._folders:
+            if lock.order(folder.name) > lock.order(version) and (folder / name).exists():
+                return folder / name
+        return self.folder / name
+
+    @cached_property
+    def _folders(self) -> list[Path]:
+        found = [path for path in self.folder.glob(f"{BEFORE}/*") if lock.valid_version(path.name)]
+        return sorted(found, key=lambda path: lock.order(path.name))
 
 
-def empties(line: Path) -> list[str]:
-    """The names of the patches in which nothing is; git would name the wrong one."""
-    return sorted(path.name for path in line.glob("*.patch") if not path.read_bytes().strip())
+def after(releases: Iterable[str], version: str) -> str:
+    """The next newer one of some releases, which are in order; empty after the newest."""
+    return next((each for each in releases if lock.order(each) > lock.order(version)), "")
 
 
-def read(line: Path, *, allow_empty: bool = False) -> list[Path]:
-    """A line's patches, in order.
-
-    Args:
-        line: The line's folder.
-        allow_empty: Whether a line may still have no patches, as when it is being started.
+def titled(patches: Iterable[Path]) -> dict[str, bytes]:
+    """The content of patches by title: the file's name without its number.
 
     Raises:
-        Failure: If the series is empty, or does not match the files.
+        Failure: If two have the same, so that neither can be told from the other.
     """
-    if allow_empty and not names(line) and not any(line.glob("*.patch")):
-        return []
-    if found := problems(line):
+    found: dict[str, bytes] = {}
+    for path in patches:
+        title = path.name.partition("-")[2]
+        if title in found:
+            raise Failure(f"{path.name}: another patch has the same subject: change one")
+        found[title] = path.read_bytes()
+    return found
+
+
+def load(folder: Path, releases: Iterable[str]) -> Series:
+    """Read a series.
+
+    Args:
+        folder: The folder of patches.
+        releases: The releases that it serves.
+
+    Raises:
+        Failure: If the series is empty, or does not fit the files and the releases.
+    """
+    made = parsed(folder, releases)
+    if found := list(problems(made)):
         raise Failure("; ".join(found))
-    return [line / name for name in names(line)]
+    return made
 
 
-def text(listed: list[str], old: str = "") -> bytes:
-    """A series file's content, with the comments that head the old one."""
-    head = []
-    for row in old.splitlines():
-        if row.strip() and not row.startswith("#"):
-            break
-        head.append(row)
-    return "".join(f"{row}\n" for row in [*head, *listed]).encode()
+def parsed(folder: Path, releases: Iterable[str]) -> Series:
+    """Read a series without a look at its files.
+
+    Raises:
+        Failure: If a row cannot be read.
+    """
+    rows = []
+    for text in _text(folder).splitlines():
+        row = text.partition("#")[0].strip()
+        match = _ROW.fullmatch(row)
+        if row and not match:
+            raise Failure(
+                f"{folder / FILE}: {row!r} is not a patch's name, with `from RELEASE` and "
+                "`before RELEASE` after it where it is not for all"
+            )
+        rows += [Row(**match.groupdict(default=""))] if match else []
+    return Series(folder, tuple(sorted(releases, key=lock.order)), tuple(rows))
+
+
+def _text(folder: Path) -> str:
+    try:
+        return (folder / FILE).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError:
+        raise Failure(f"{folder / FILE}: not UTF-8 text") from None
+
+
+def problems(made: Series) -> Iterator[str]:
+    """What a series, its files and the releases disagree on, one text each: where and what to do."""
+    if not made.rows:
+        yield f"{shown(made.folder / FILE)}: lists no patch: restore it"
+    yield from _bad_rows(made)
+    for folder in sorted(made.folder.glob(f"{BEFORE}/*")):
+        if folder.name not in made.releases:
+            yield (
+                f"{shown(folder)}: the lock has no release {folder.name}: a folder is named for "
+                "the oldest release that its patches are not for"
+            )
+    yield from _bad_files(made)
+
+
+def _bad_rows(made: Series) -> Iterator[str]:
+    names, where = [row.name for row in made.rows], shown(made.folder / FILE)
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"{where}: lists {name} twice: keep one"
+    for row in made.rows:
+        for release in {row.start, row.end} - {"", *made.releases}:
+            yield f"{where}: {row.name}: the lock has no release {release}"
+        if not (made.folder / row.file).exists():
+            path = shown(made.folder / row.file)
+            yield f"{path}: listed in the series but missing: restore it or delete its row"
+
+
+def _bad_files(made: Series) -> Iterator[str]:
+    names = {row.name for row in made.rows}
+    used = {path for release in made.releases for path in made.patches(release)}
+    for path in sorted(made.folder.rglob("*.patch")):
+        if path.name not in names:
+            yield f"{shown(path)}: not listed in the series: list it or delete it"
+        elif path not in used:
+            yield f"{shown(path)}: serves no release: delete it"
+        elif not path.read_bytes().strip():
+            # git would name the wrong one.
+            yield f"{shown(path)}: is empty: restore it or delete it and its row"
+
+
+def shown(path: Path) -> str:
+    """A file of a series as its readers know it, wherever it is read from now."""
+    parts = path.parts
+    place = max(at for at, part in enumerate(parts) if part == "patches")
+    return "/".join(parts[place:])
+
+
+def write(
+    folder: Path, releases: Iterable[str], titles: Sequence[str], wanted: Wanted
+) -> Series:
+    """Write a series anew: a file for a release only where it differs from the next newer one's.
+
+    Args:
+        folder: The folder; what is no patch in it stays, and so does the series' heading.
+        releases: The releases that it serves.
+        titles: The patches, in order.
+        wanted: What each release has of them.
+
+    Raises:
+        Failure: If newer and older releases have a patch that one between them has not.
+    """
+    for old in folder.rglob("*.patch"):
+        old.unlink()
+    made, rows = Series(folder, tuple(sorted(releases, key=lock.order)), ()), []
+    having = [title for title in titles if any(title in each for each in wanted.values())]
+    for number, title in enumerate(having, start=1):
+        held = {version: contents.get(title) for version, contents in wanted.items()}
+        row = _row(made, f"{number:04d}-{title}", held)
+        _write_files(made, row.name, held)
+        rows.append(row.text)
+    for place in folder.glob(f"{BEFORE}/*"):
+        if not any(place.iterdir()):
+            place.rmdir()
+    text = "".join(f"{row}\n" for row in [*_heading(_text(folder)), *rows])
+    (folder / FILE).write_text(text, encoding="utf-8")
+    return load(folder, releases)
+
+
+def _row(made: Series, name: str, held: Mapping[str, bytes | None]) -> Row:
+    versions = list(held)
+    having = [at for at, version in enumerate(versions) if held[version] is not None]
+    first, last = having[0], having[-1]
+    if len(having) <= last - first:
+        raise Failure(f"{name}: a release between those that have it does not have it")
+    end = after(made.releases, versions[first])
+    start = after(made.releases, versions[last + 1]) if last + 1 < len(versions) else ""
+    return Row(name, start, end)
+
+
+def _write_files(made: Series, name: str, held: Mapping[str, bytes | None]) -> None:
+    newer = b""
+    for version, content in held.items():
+        if content is None or (newer and patchfile.alike(content, newer)):
+            continue
+        end = after(made.releases, version)
+        place = made.folder / Row(name, end=end).file
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        newer = content
+
+
+def _heading(text: str) -> list[str]:
+    """The comments and empty rows that a series starts with."""
+    rows = text.splitlines()
+    first = next((at for at, row in enumerate(rows) if row and not row.startswith("#")), len(rows))
+    return rows[:first]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts import build, files, git
+from scripts.errors import Failure
 from scripts.layout import Layout
 from scripts.lock import Release
 
@@ -78,16 +79,38 @@ def inspect(folder: Path, expected: str = "") -> Finding:
     return Finding(State.CURRENT if was == expected else State.STALE, base=base)
 
 
-def made_from(folder: Path) -> str:
-    """The digest that a tree was built from; empty if it is none of ours."""
-    noted = _noted(folder)
-    return noted[0] if noted else ""
+def check_basis(layout: Layout, release: Release, patches: Sequence[Path]) -> None:
+    """Refuse a tree that was not built from these patches: its export would undo what came since.
+
+    Raises:
+        Failure: Names the tree, and how to save its commits.
+    """
+    tree = layout.tree(release.version)
+    noted = _noted(tree)
+    if not noted or noted[0] != digest(release, patches):
+        raise Failure(
+            f"{layout.shown(tree)}: was built from another lock or series than there is now: save "
+            f"commits of your own (`git -C {layout.shown(tree)} format-patch …`), `make "
+            f"apply-patches RELEASE={release.version} FORCE=1`, and `git am` them"
+        )
+
+
+def check_untouched(layout: Layout, versions: Iterable[str]) -> None:
+    """Refuse to go on if a tree that would be replaced has edits or commits of its own.
+
+    Raises:
+        Failure: Names the tree and what was found there.
+    """
+    for version in versions:
+        tree = layout.tree(version)
+        if detail := inspect(tree).detail:
+            raise Failure(f"{layout.shown(tree)}: {detail}: it would be rebuilt: undo that first")
 
 
 def tidy(layout: Layout) -> None:
     """Clear away what an earlier run left when it failed or was killed."""
     files.recover(layout.trees)
-    files.recover(layout.patches)
+    files.recover(layout.root)
     for pattern in (".building-*", ".exporting-*"):
         for folder in layout.trees.glob(pattern):
             files.remove(folder)
