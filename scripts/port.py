@@ -7,7 +7,7 @@ there to the end, its commits are taken as they are.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from scripts.errors import Failure
 from scripts.layout import Layout
 from scripts.lock import Release
 
-# What a tree is ported from: the release as published, and its patches as they are.
-_BASE, _NEW = "refs/source/base", "refs/source/new"
+# What a tree is ported from: the release as published, its patches as they were and as they are.
+_BASE, _OLD, _NEW = "refs/source/base", "refs/source/old", "refs/source/new"
 _EDIT = "edit"
 
 
@@ -80,7 +80,7 @@ def port(
         trees.mark(made, trees.digest(target.release, target.patches))
         own = target.own
     if _commit(place, _NEW) != _commit(source.folder, "HEAD"):
-        _fetch(place, source)
+        _fetch(place, source.folder)
         _apply(layout, version, place, _queue(place, source, own, titles, scratch))
     now = _exported(place, "upstream..HEAD", scratch / "exported")
     if odd := [title for title in now if title not in titles]:
@@ -110,9 +110,13 @@ def _taken_up(
     return replace(source, was=was), own
 
 
-def _fetch(place: Path, source: Source) -> None:
-    refs = (f"+refs/tags/upstream:{_BASE}", f"+HEAD:{_NEW}", "+refs/tags/exported:refs/source/old")
-    git.run(place, "fetch", "-q", "--no-tags", str(source.folder.resolve()), *refs)
+def _fetch(place: Path, folder: Path) -> None:
+    was = _commit(place, _NEW)
+    refs = (f"+refs/tags/upstream:{_BASE}", f"+{build.EXPORTED}:{_OLD}", f"+HEAD:{_NEW}")
+    git.run(place, "fetch", "-q", "--no-tags", str(folder.resolve()), *refs)
+    if was:
+        # The last port was from there.
+        git.run(place, "update-ref", _OLD, was)
 
 
 def _queue(
@@ -129,7 +133,7 @@ def _queue(
         if mine and was and now and not patchfile.alike(mine, was):
             mine = _with_mail(mine, was, now)
             if not patchfile.alike(was, now):
-                edits = _edits(place, title, source, scratch / _EDIT / title)
+                edits = _edits(place, source, title, scratch / _EDIT / title)
         elif now:
             # What both had alike, and what is new; not what only the other release had.
             mine = now if mine or not was else None
@@ -150,24 +154,28 @@ def _with_mail(mine: bytes, was: bytes, now: bytes) -> bytes:
     return new[0] + b"\n\n" + body + patchfile.halves(mine)[1]
 
 
-def _edits(place: Path, title: str, source: Source, scratch: Path) -> list[Path] | None:
+def _edits(place: Path, source: Source, title: str, output: Path) -> list[Path] | None:
     """What was edited in a patch, as a fixup: none if it is the same, None if it cannot be told.
 
     It is what makes the commit from the one that the patch as it was would make in its place.
     """
-    commits = git.run(place, "rev-list", "--reverse", f"{_BASE}..{_NEW}").split()
-    commit = dict(zip(source.now, commits, strict=True))[title]
-    git.run(place, "checkout", "-q", "--detach", f"{commit}^")
-    was = _written(scratch / "was.patch", source.was[title])
-    if git.attempt(place, *build.AM, "--3way", "--", str(was)).returncode:
-        git.run(place, "am", "--abort")
+    was, now = (_commits(place, ref, each)[title] for ref, each in ((_OLD, source.was), (_NEW, source.now)))
+    git.run(place, "checkout", "-q", "--detach", f"{now}^")
+    # Where it conflicts there, somebody has mended it, which is a part of the edit.
+    pick = ("cherry-pick", "--allow-empty", "--keep-redundant-commits", "-X", "theirs", was)
+    if git.attempt(place, *pick).returncode:
+        git.run(place, "cherry-pick", "--abort")
         return None
-    if not git.run(place, "diff", "--name-only", commit):
+    if not git.run(place, "diff", "--name-only", now):
         return []
-    subject = git.run(place, "log", "-1", "--format=%s", commit).strip()
-    message = ("-m", f"fixup! {subject}")
-    edit = git.run(place, "commit-tree", f"{commit}^{{tree}}", "-p", "HEAD", *message).strip()
-    return build.exported(place, f"HEAD..{edit}", scratch / "exported")
+    message = git.run(place, "log", "-1", "--format=fixup! %s", now).strip()
+    tree = ("commit-tree", f"{now}^{{tree}}", "-p", "HEAD", "-m", message)
+    return build.exported(place, f"HEAD..{git.run(place, *tree).strip()}", output)
+
+
+def _commits(place: Path, ref: str, titles: Iterable[str]) -> dict[str, str]:
+    commits = git.run(place, "rev-list", "--reverse", f"{_BASE}..{ref}").split()
+    return dict(zip(titles, commits, strict=True))
 
 
 def _apply(layout: Layout, version: str, place: Path, queue: Iterator[Path]) -> None:
