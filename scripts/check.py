@@ -67,14 +67,14 @@ def _release(
     with tempfile.TemporaryDirectory(prefix="check-patches-") as scratch:
         try:
             built = build.build(Path(scratch, "tree"), version, archive, patches, own)
-            if built.tree != release.tree:
+            exported = build.exported(built.folder, "upstream..HEAD", Path(scratch, "exported"))
+            unlike = list(build.unlike(patches, exported, own))
+            yield from (_otherwise(version, patch, again) for patch, again in unlike)
+            if built.tree != release.tree and not unlike:
                 yield (
                     f"{layout.shown(layout.lock)}: {version}: its patched tree is {built.tree}, "
                     f"the lock says {release.tree}: run `make lock RELEASE={version}`"
                 )
-            exported = build.exported(built.folder, "upstream..HEAD", Path(scratch, "exported"))
-            for patch, again in build.unlike(patches, exported, own):
-                yield _otherwise(version, patch, again)
         except PatchFailure as failure:
             yield failure.problem
         except Failure as failure:

@@ -106,7 +106,7 @@ class Series:
 
     @cached_property
     def _folders(self) -> list[Path]:
-        found = [path for path in self.folder.glob(f"{BEFORE}/*") if lock.valid_version(path.name)]
+        found = [path for path in self.folder.glob(f"{BEFORE}/*") if path.name in self.releases]
         return sorted(found, key=lambda path: lock.order(path.name))
 
 
@@ -179,12 +179,6 @@ def problems(made: Series) -> Iterator[str]:
     if not made.rows:
         yield f"{shown(made.folder / FILE)}: lists no patch: restore it"
     yield from _bad_rows(made)
-    for folder in sorted(made.folder.glob(f"{BEFORE}/*")):
-        if folder.name not in made.releases:
-            yield (
-                f"{shown(folder)}: the lock has no release {folder.name}: a folder is named for "
-                "the oldest release that its patches are not for"
-            )
     yield from _bad_files(made)
 
 
@@ -203,7 +197,15 @@ def _bad_rows(made: Series) -> Iterator[str]:
 def _bad_files(made: Series) -> Iterator[str]:
     names = {row.name for row in made.rows}
     used = {path for release in made.releases for path in made.patches(release)}
+    strange = [path for path in made.folder.glob(f"{BEFORE}/*") if path.name not in made.releases]
+    for folder in sorted(strange):
+        yield (
+            f"{shown(folder)}: the lock has no release {folder.name}: a folder is named for the "
+            "oldest release that its patches are not for"
+        )
     for path in sorted(made.folder.rglob("*.patch")):
+        if path.parent in strange:
+            continue
         if path.name not in names:
             yield f"{shown(path)}: not listed in the series: list it or delete it"
         elif path not in used:

@@ -1,10 +1,11 @@
-"""A checkout in miniature: small sdists, a lock, two patch lines, and the trees made from them."""
+"""A checkout in miniature: small sdists, a lock, a series, and the trees made from them."""
 
 from __future__ import annotations
 
 import gzip
 import io
 import os
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Mapping
@@ -13,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts import cli, lock
+from scripts import build, cli, lock, series
 from scripts.layout import Layout
 
 BODY = [f"step_{number} = {number}" for number in range(1, 31)]
+VARIANT = "before/2.0.0/0001-Keep-the-context-in-step-10.patch"
 TRAILERS = """\
 Topic: executor
 Defects: D1, D13
@@ -109,25 +111,60 @@ class Checkout:
         path.write_bytes(sdist(version, files))
         return path
 
-    def start_line(self, line: str) -> None:
-        self.layout.line(line).mkdir(parents=True)
-        (self.layout.line(line) / "series").touch()
+    def start(self, version: str) -> None:
+        """Write the first series, of two patches made from a release."""
+        tree = self.root / "first"
+        archive = f"guardrails_ai-{version}.tar.gz"
+        build.build(tree, version, (archive, (self.sdists / archive).read_bytes()), [])
+        rows = (tree / "guardrails/run.py").read_text()
+        (tree / "guardrails/run.py").write_text(rows.replace("step_10 = 10", "step_10 = context(10)"))
+        _commit(tree, "Keep the context in step 10")
+        (tree / "guardrails/context.py").write_text("def context(x): ...\n")
+        _commit(tree, "Add a context")
+        patches = build.exported(tree, "upstream..HEAD", self.layout.patches)
+        self.series.write_text("".join(f"{patch.name}\n" for patch in patches))
+        shutil.rmtree(tree)
+
+    @property
+    def series(self) -> Path:
+        return self.layout.patches / "series"
 
     def tree(self, version: str) -> Path:
         return self.layout.tree(version)
 
-    def patches(self, line: str) -> list[Path]:
-        return sorted(self.layout.line(line).glob("*.patch"))
+    def patches(self, version: str) -> list[Path]:
+        return series.parsed(self.layout.patches, self.lock).patches(version)
+
+    def files(self) -> list[str]:
+        """Every patch file, below the folder of patches."""
+        found = self.layout.patches.rglob("*.patch")
+        return sorted(str(path.relative_to(self.layout.patches)) for path in found)
 
     def git(self, version: str, *arguments: str) -> str:
         """Git as a user runs it in a tree."""
         return git(self.tree(version), *arguments)
 
     def commit(self, version: str, subject: str, message: str | None = None) -> None:
-        if message is None:
-            message = f"{REASON}\n{TRAILERS}"
+        _commit(self.tree(version), subject, message)
+
+    def fixup(self, version: str, subject: str) -> None:
+        """Put what was edited in a tree into the commit with that subject."""
+        commit = self.git(version, "log", "--format=%H", "--grep", f"^{subject}$").split()[0]
         self.git(version, "add", "-A")
-        self.git(version, "commit", "-q", "-m", f"{subject}\n\n{message}")
+        self.git(version, "commit", "-q", "--fixup", commit)
+        self.reorder(version, ":")
+
+    def vary(self) -> Path:
+        """Have 1.1.0 and 1.0.0 take another diff of the first patch; returns its file."""
+        self.edit("1.1.0", "guardrails/run.py", "context(10)", "context(older=10)")
+        self.fixup("1.1.0", "Keep the context in step 10")
+        assert self.run("refresh-patches", "--release", "1.1.0").code == 0
+        return self.layout.patches / VARIANT
+
+    def reorder(self, version: str, command: str) -> None:
+        """Rebase a tree's commits with the rows that a command makes of them."""
+        autosquash = ("rebase", "-q", "-i", "--autosquash", "upstream")
+        self.git(version, "-c", f"sequence.editor={command}", *autosquash)
 
     def edit(self, version: str, path: str, old: str, new: str) -> None:
         target = self.tree(version) / path
@@ -162,8 +199,15 @@ def git(tree: Path, *arguments: str) -> str:
     ).stdout
 
 
+def _commit(tree: Path, subject: str, message: str | None = None) -> None:
+    if message is None:
+        message = f"{REASON}\n{TRAILERS}"
+    git(tree, "add", "-A")
+    git(tree, "commit", "-q", "-m", f"{subject}\n\n{message}")
+
+
 def make(root: Path, besides: Mapping[str, Mapping[str, str]] | None = None) -> Checkout:
-    """Line 1.0.0 serves 1.0.0 and 1.1.0, whose rows are five further down; 2.0.0 is alone.
+    """Two patches made from 2.0.0; in 1.1.0 and 1.0.0 their rows are elsewhere.
 
     Args:
         root: The folder.
@@ -172,18 +216,11 @@ def make(root: Path, besides: Mapping[str, Mapping[str, str]] | None = None) -> 
     checkout = Checkout(root)
     more = besides or {}
     lower = {"guardrails/run.py": "\n".join(["# new"] * 5 + BODY) + "\n"}
-    checkout.publish("1.0.0", more.get("1.0.0"))
+    checkout.publish("1.0.0", {**lower, **more.get("1.0.0", {})})
     checkout.publish("1.1.0", {**lower, **more.get("1.1.0", {})})
     checkout.publish("2.0.0", more.get("2.0.0"))
-    for line in ("1.0.0", "2.0.0"):
-        checkout.start_line(line)
-    for version in ("1.0.0", "1.1.0", "2.0.0"):
+    checkout.start("2.0.0")
+    for version in ("2.0.0", "1.1.0", "1.0.0"):
         assert checkout.run("lock", "--release", version).code == 0
-    assert checkout.run("apply-patches", "--allow-empty").code == 0
-    for version in ("1.1.0", "2.0.0"):
-        checkout.edit(version, "guardrails/run.py", "step_10 = 10", "step_10 = context(10)")
-        checkout.commit(version, "Keep the context in step 10")
-        (checkout.tree(version) / "guardrails" / "context.py").write_text("def context(x): ...\n")
-        checkout.commit(version, "Add a context")
-    assert checkout.run("refresh-patches").code == 0
+    assert checkout.run("apply-patches").code == 0
     return checkout

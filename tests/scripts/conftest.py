@@ -34,8 +34,8 @@ def checkout(template: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 @pytest.fixture
 def empty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Checkout:
-    """A checkout without a lock; the line 1.0.0 is started, its sdist published."""
+    """A checkout without a lock; 1.0.0 is published, and there are patches for it."""
     made = Checkout(tmp_path / "empty", capsys)
     made.publish("1.0.0")
-    made.start_line("1.0.0")
+    made.start("1.0.0")
     return made

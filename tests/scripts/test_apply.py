@@ -60,7 +60,7 @@ def test_the_tree_is_the_one_that_the_lock_says(checkout: Checkout) -> None:
         assert checkout.git(version, "rev-parse", "HEAD^{tree}").strip() == release.tree
 
 
-def test_an_older_release_of_a_line_may_have_offsets(checkout: Checkout) -> None:
+def test_an_older_release_may_have_offsets(checkout: Checkout) -> None:
     assert "step_10 = context(10)" in (checkout.tree("1.0.0") / "guardrails/run.py").read_text()
 
 
@@ -100,10 +100,11 @@ def test_an_empty_lock_is_no_success(checkout: Checkout, command: str) -> None:
 
 
 def test_a_changed_series_rebuilds_the_tree(checkout: Checkout) -> None:
-    shutil.rmtree(checkout.layout.line("2.0.0"))
-    checkout.start_line("2.0.0")
-    assert checkout.run("lock", "--release", "2.0.0").code == 0
-    result = checkout.run("apply-patches", "--allow-empty")
+    checkout.series.write_text("0002-Add-a-context.patch\n")
+    checkout.patches("2.0.0")[0].with_name("0001-Keep-the-context-in-step-10.patch").unlink()
+    for version in checkout.lock:
+        assert checkout.run("lock", "--release", version).code == 0
+    result = checkout.run("apply-patches")
     assert result.code == 0
     assert "context(10)" not in (checkout.tree("2.0.0") / "guardrails" / "run.py").read_text()
 
@@ -155,10 +156,10 @@ def test_a_touched_tree_is_left_alone(checkout: Checkout, edit: str, series_chan
     touch, found = EDITS[edit]
     touch(checkout.tree("2.0.0"))
     if series_changed:
-        (checkout.layout.line("2.0.0") / "series").write_text(checkout.patches("2.0.0")[0].name)
-        checkout.patches("2.0.0")[1].unlink()
+        second = checkout.patches("2.0.0")[1]
+        second.write_text(second.read_text().replace("no parent", "no parent at all"))
     before = checkout.snapshot()
-    result = checkout.run("apply-patches")
+    result = checkout.run("apply-patches", "--release", "2.0.0")
     assert result.code == 1
     assert len(result.errors) == 1
     assert found in result.err
@@ -176,7 +177,7 @@ def test_force_starts_afresh_and_says_that_edits_are_lost(checkout: Checkout) ->
 
 
 def broken(checkout: Checkout) -> Path:
-    """Make the second patch of line 2.0.0 one whose context is not in the tree."""
+    """Make the first patch one whose context is not in the tree."""
     patch = checkout.patches("2.0.0")[0]
     patch.write_text(patch.read_text().replace(" step_9 = 9\n", " step_9 = nine\n"))
     return patch
@@ -184,10 +185,10 @@ def broken(checkout: Checkout) -> Path:
 
 def test_a_patch_that_does_not_apply_is_named_with_file_and_hunk(checkout: Checkout) -> None:
     broken(checkout)
-    result = checkout.run("apply-patches")
+    result = checkout.run("apply-patches", "--release", "2.0.0")
     assert result.code == 1
     expected = (
-        r"error: patches/2\.0\.0/0001-Keep-the-context-in-step-10\.patch: "
+        r"error: patches/0001-Keep-the-context-in-step-10\.patch: "
         r"does not apply to 2\.0\.0: guardrails/run\.py: hunk 1 \(line 7\); "
         r"the half-built tree is in (.+)"
     )
@@ -197,6 +198,7 @@ def test_a_patch_that_does_not_apply_is_named_with_file_and_hunk(checkout: Check
 
 
 def test_a_failure_leaves_what_stood_before_and_builds_the_others(checkout: Checkout) -> None:
+    checkout.vary()
     broken(checkout)
     shutil.rmtree(checkout.tree("1.0.0"))
     head = checkout.git("2.0.0", "rev-parse", "HEAD")
@@ -237,11 +239,11 @@ def test_a_damaged_patch_is_not_taken_for_one_that_upstream_has(
     patch = checkout.patches("2.0.0")[number]
     patch.write_text(patch.read_text().replace("From 0000", "Frm 0000", 1))
     result = checkout.run("apply-patches", "--release", "2.0.0")
-    expected = f"error: patches/2.0.0/{patch.name}: does not apply to 2.0.0: {complaint}; "
+    expected = f"error: patches/{patch.name}: does not apply to 2.0.0: {complaint}; "
     assert [row[: len(expected)] for row in result.errors] == [expected]
 
 
-def test_an_offset_is_refused_for_a_lines_newest_release(checkout: Checkout) -> None:
+def test_an_offset_is_refused_for_the_newest_release_of_a_patch(checkout: Checkout) -> None:
     patch = checkout.patches("2.0.0")[0]
     text = patch.read_text().replace("@@ -7,7 +7,7 @@", "@@ -5,7 +5,7 @@")
     patch.write_text(re.sub(r"index \w{40}", f"index {'1' * 40}", text))
@@ -271,21 +273,29 @@ def test_a_tree_that_is_not_the_locked_one_is_refused(checkout: Checkout) -> Non
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        (lambda line: (line / "series").write_text("# nothing\n"), "lists no patch"),
-        (lambda line: next(line.glob("0002*")).unlink(), "listed in the series but missing"),
-        (lambda line: (line / "0003-x.patch").touch(), "not listed in the series"),
+        (lambda at: (at / "series").write_text("# nothing\n"), "patches/series: lists no patch"),
+        (lambda at: next(at.glob("0002*")).unlink(), "listed in the series but missing"),
+        (lambda at: (at / "0003-x.patch").touch(), "patches/0003-x.patch: not listed in the series"),
         (
-            lambda line: next(line.glob("0002*")).write_bytes(b""),
-            "patches/2.0.0/0002-Add-a-context.patch: is empty: restore it",
+            lambda at: next(at.glob("0002*")).write_bytes(b""),
+            "patches/0002-Add-a-context.patch: is empty: restore it",
         ),
         (
-            lambda line: (line / "series").write_text((line / "series").read_text() * 2),
+            lambda at: (at / "series").write_text((at / "series").read_text() * 2),
             "twice: keep one",
+        ),
+        (
+            lambda at: (at / "series").write_text("0001-x.patch since 1.0.0\n"),
+            "'0001-x.patch since 1.0.0' is not a patch's name, with `from RELEASE` and",
+        ),
+        (
+            lambda at: (at / "series").write_bytes(b"\xff"),
+            "series: not UTF-8 text",
         ),
     ],
 )
 def test_series_and_files_must_agree(checkout: Checkout, spoil, complaint: str) -> None:
-    spoil(checkout.layout.line("2.0.0"))
+    spoil(checkout.layout.patches)
     before = checkout.snapshot()
     result = checkout.run("apply-patches")
     assert result.code == 1
@@ -409,7 +419,7 @@ def test_nothing_to_do_for_23_trees_is_under_a_second(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = checkout.lock["2.0.0"]
-    patches = [checkout.layout.line("2.0.0") / p.name for p in checkout.patches("2.0.0")]
+    patches = checkout.patches("2.0.0")
     for number in range(23):
         shutil.copytree(checkout.tree("2.0.0"), checkout.root / "many" / str(number))
     start = time.perf_counter()

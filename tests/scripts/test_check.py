@@ -1,4 +1,4 @@
-"""`check-patches`: every lint finds what it is for, and a sound line passes."""
+"""`check-patches`: every lint finds what it is for, and a sound series passes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from checkout import TRAILERS, Checkout
+from checkout import TRAILERS, VARIANT, Checkout
 
 from scripts import lint
 
@@ -60,12 +60,12 @@ SPOILT = {
     "binary": (swap("index ", "GIT binary patch\nindex "), "is binary"),
     "white space": (swap("context(10)\n", "context(10) \n"), "adds trailing white space near line"),
     "no diff": (swap_pattern(r"(?s)\ndiff --git.*", "\n"), "changes no file"),
-    "hunk text": (swap("@@ -7,7 +7,7 @@", "@@ -7,7 +7,7 @@ x"), "an export of its tree differs"),
+    "hunk text": (swap("@@ -7,7 +7,7 @@", "@@ -7,7 +7,7 @@ x"), "an export of 2.0.0 differs"),
     "context": (
         swap(" step_9 = 9\n", " step_9 = nine\n"),
         "does not apply to 2.0.0: ",
     ),
-    "offset": (swap("@@ -7,7 +7,7 @@", "@@ -5,7 +5,7 @@"), "an export of its tree differs"),
+    "offset": (swap("@@ -7,7 +7,7 @@", "@@ -5,7 +5,7 @@"), "an export of 2.0.0 differs"),
 }
 
 
@@ -78,44 +78,50 @@ def test_a_spoilt_patch_is_found(checkout: Checkout, case: str) -> None:
     assert result.code == 1
     hits = [row for row in result.errors if complaint in row]
     assert hits, result.err
-    assert hits[0].startswith(f"error: patches/2.0.0/{patch.name}: ")
+    assert hits[0].startswith(f"error: patches/{patch.name}: ")
 
 
 def test_a_sound_checkout_passes(checkout: Checkout) -> None:
     before = checkout.snapshot()
     result = checkout.run("check-patches")
     assert (result.code, result.err) == (0, "")
-    assert result.out == "patches: no problems in 2 lines\n"
+    assert result.out == "patches: no problems in 3 trees\n"
     assert checkout.snapshot() == before
 
 
-def test_only_lines_that_were_checked_are_counted(checkout: Checkout) -> None:
+def test_only_trees_that_were_built_are_counted(checkout: Checkout) -> None:
     result = checkout.run("check-patches", "--release", "2.0.0")
-    assert (result.code, result.out) == (0, "patches: no problems in 1 line\n")
+    assert (result.code, result.out) == (0, "patches: no problems in 1 tree\n")
 
 
 def test_all_problems_are_told_at_once(checkout: Checkout) -> None:
+    variant = checkout.vary()
     for patch in checkout.patches("2.0.0"):
         swap("Defects: D1, D13\n", "")(patch)
-    swap("Bug: ", "Bag: ")(checkout.patches("1.0.0")[0])
+    swap("Bug: ", "Bag: ")(variant)
     result = checkout.run("check-patches")
     assert len(result.errors) == 3
 
 
 def test_an_empty_patch_hides_no_other_problem(checkout: Checkout) -> None:
+    variant = checkout.vary()
     empty_patch(checkout)
     swap("Defects: D1, D13\n", "")(checkout.patches("2.0.0")[0])
-    swap("Bug: ", "Bag: ")(checkout.patches("1.0.0")[0])
+    swap("Bug: ", "Bag: ")(variant)
     result = checkout.run("check-patches")
     assert len(result.errors) == 3
 
 
 def empty_series(checkout: Checkout) -> None:
-    (checkout.layout.line("2.0.0") / "series").write_text("")
+    checkout.series.write_text("")
+
+
+def lost_series(checkout: Checkout) -> None:
+    checkout.series.unlink()
 
 
 def unlisted(checkout: Checkout) -> None:
-    (checkout.layout.line("2.0.0") / "0003-x.patch").touch()
+    (checkout.layout.patches / "0003-x.patch").touch()
 
 
 def missing(checkout: Checkout) -> None:
@@ -127,29 +133,19 @@ def empty_patch(checkout: Checkout) -> None:
 
 
 def twice(checkout: Checkout) -> None:
-    series = checkout.layout.line("2.0.0") / "series"
-    series.write_text(series.read_text() * 2)
+    checkout.series.write_text(checkout.series.read_text() * 2)
 
 
-def misnumbered(checkout: Checkout) -> None:
-    line = checkout.layout.line("2.0.0")
-    checkout.patches("2.0.0")[1].rename(line / "0007-Add-a-context.patch")
-    series = (line / "series").read_text()
-    (line / "series").write_text(series.replace("0002", "0007"))
+def rename(checkout: Checkout, name: str) -> None:
+    old = checkout.patches("2.0.0")[1]
+    old.rename(old.with_name(name))
+    checkout.series.write_text(checkout.series.read_text().replace(old.name, name))
 
 
-def misnamed(checkout: Checkout) -> None:
-    line = checkout.layout.line("2.0.0")
-    checkout.patches("2.0.0")[1].rename(line / "0002-x.patch")
-    (line / "series").write_text(f"{checkout.patches('2.0.0')[0].name}\n0002-x.patch\n")
-
-
-def unused_line(checkout: Checkout) -> None:
-    shutil.copytree(checkout.layout.line("2.0.0"), checkout.layout.line("3.0.0"))
-
-
-def lost_line(checkout: Checkout) -> None:
-    shutil.rmtree(checkout.layout.line("2.0.0"))
+def row(checkout: Checkout, old: str, new: str) -> None:
+    text = checkout.series.read_text()
+    assert f"{old}\n" in text
+    checkout.series.write_text(text.replace(f"{old}\n", f"{new}\n"))
 
 
 def wrong_tree(checkout: Checkout) -> None:
@@ -157,26 +153,86 @@ def wrong_tree(checkout: Checkout) -> None:
     checkout.layout.lock.write_text(text.replace(checkout.lock["2.0.0"].tree, "4" * 40))
 
 
+STEP, ADD = "0001-Keep-the-context-in-step-10.patch", "0002-Add-a-context.patch"
+
+
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        (empty_series, "patches/2.0.0/series: lists no patch"),
-        (unlisted, "patches/2.0.0/0003-x.patch: not listed in the series"),
-        (missing, "patches/2.0.0/0002-Add-a-context.patch: listed in the series but missing"),
-        (empty_patch, "patches/2.0.0/0002-Add-a-context.patch: is empty: restore it"),
-        (twice, "patches/2.0.0/series: lists 0001-Keep-the-context-in-step-10.patch twice"),
-        (misnumbered, "patches/2.0.0/0007-Add-a-context.patch: is number 2 of the series"),
-        (misnamed, "patches/2.0.0/0002-x.patch: an export names it 0002-Add-a-context.patch"),
-        (unused_line, "patches/3.0.0: no release in the lock uses it"),
-        (lost_line, "patches/2.0.0/series: lists no patch"),
+        (empty_series, "patches/series: lists no patch"),
+        (lost_series, "patches/series: lists no patch"),
+        (unlisted, "patches/0003-x.patch: not listed in the series"),
+        (missing, f"patches/{ADD}: listed in the series but missing"),
+        (empty_patch, f"patches/{ADD}: is empty: restore it"),
+        (twice, f"patches/series: lists {STEP} twice"),
+        (lambda c: rename(c, "0007-Add-a-context.patch"), "patches/0007-Add-a-context.patch: is num"),
+        (lambda c: rename(c, "0002-x.patch"), f"patches/0002-x.patch: an export names it …-{ADD[5:]}"),
+        (lambda c: row(c, ADD, f"{ADD} from 1.5.0"), f"patches/series: {ADD}: the lock has no relea"),
+        (lambda c: row(c, ADD, f"{ADD} from 1.1.0"), "guardrails/upstream.toml: 1.0.0: its patched"),
+        (lambda c: row(c, ADD, f"{ADD} before 2.0.0"), f"patches/before/2.0.0/{ADD}: listed in the"),
         (wrong_tree, "guardrails/upstream.toml: 2.0.0: its patched tree is "),
     ],
 )
-def test_a_line_that_does_not_fit_is_found(checkout: Checkout, spoil, complaint: str) -> None:
+def test_a_series_that_does_not_fit_is_found(checkout: Checkout, spoil, complaint: str) -> None:
     spoil(checkout)
     result = checkout.run("check-patches")
     assert result.code == 1
-    assert any(row.startswith(f"error: {complaint}") for row in result.errors), result.err
+    assert any(text.startswith(f"error: {complaint}") for text in result.errors), result.err
+
+
+def flip_a_byte(variant: Path) -> None:
+    variant.write_bytes(variant.read_bytes().replace(b"+step_10", b"+step_1O"))
+
+
+def flip_in_context(variant: Path) -> None:
+    variant.write_bytes(variant.read_bytes().replace(b" step_9 = 9", b" step_9 = 8"))
+
+
+def flip_in_the_message(variant: Path) -> None:
+    variant.write_bytes(variant.read_bytes().replace(b"Topic: e", b"Topic: E"))
+
+
+def in_another_folder(name: str) -> Callable[[Path], None]:
+    return lambda variant: shutil.copytree(variant.parent, variant.parent.with_name(name))
+
+
+SPOILT_VARIANTS = {
+    "a byte": (flip_a_byte, f"patches/{VARIANT}: an export of 1.1.0 differs: run refresh-patches"),
+    "a byte around it": (flip_in_context, f"patches/{VARIANT}: does not apply to 1.1.0: guardrails/run.py: "),
+    "a byte of what it says": (flip_in_the_message, f"patches/{VARIANT}: its trailer Topic says nothing"),
+    "removed": (Path.unlink, "guardrails/upstream.toml: 1.1.0: its patched tree is "),
+    "unlisted": (
+        lambda variant: shutil.copy(variant, variant.with_name("0003-x.patch")),
+        "patches/before/2.0.0/0003-x.patch: not listed in the series: list it or delete it",
+    ),
+    "of an unknown release": (
+        in_another_folder("1.5.0"),
+        "patches/before/1.5.0: the lock has no release 1.5.0: a folder is named for the oldest",
+    ),
+    "of no release at all": (in_another_folder("new"), "patches/before/new: the lock has no release"),
+    "of a release that has none before it": (
+        in_another_folder("1.0.0"),
+        "patches/before/1.0.0/0001-Keep-the-context-in-step-10.patch: serves no release: delete it",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SPOILT_VARIANTS)
+def test_a_spoilt_variant_is_told_in_a_line_that_names_it(checkout: Checkout, case: str) -> None:
+    spoil, complaint = SPOILT_VARIANTS[case]
+    spoil(checkout.vary())
+    checked = checkout.run("check-patches", "--release", "1.1.0")
+    assert checked.code == 1
+    assert checked.errors[0].startswith(f"error: {complaint}"), checked.err
+    assert len(checked.errors) == 1
+    assert checkout.run("check-patches", "--release", "2.0.0").err in ("", checked.err)
+
+
+@pytest.mark.parametrize("case", ["a byte", "a byte around it", "removed"])
+def test_no_tree_is_made_of_a_spoilt_variant(checkout: Checkout, case: str) -> None:
+    SPOILT_VARIANTS[case][0](checkout.vary())
+    result = checkout.run("apply-patches", "--release", "1.1.0")
+    assert (result.code, len(result.errors)) == (1, 1)
 
 
 @pytest.mark.parametrize(
