@@ -140,7 +140,7 @@ def _lock_in(
     wanted[version] = contents
     ordered = {v: wanted[v] for v in sorted(wanted, key=lock.order, reverse=True)}
     titles = [row.title for row in made.rows]
-    change = Change(made, titles, ordered, {version}, {version})
+    change = Change(made, titles, ordered, {version})
     return replace(place, known, change, scratch / "new", sdists)[1]
 
 

@@ -205,7 +205,7 @@ def _conflict(place: Path) -> str:
 def _advice(tree: str) -> str:
     return (
         f"mend it there, `git -C {tree} add -A`, `git -C {tree} am --continue` "
-        "(or `am --skip`: it goes without), and run this again"
+        "(`am --skip` leaves it out), and run this again"
     )
 
 

@@ -112,12 +112,13 @@ def _refreshed(
     edit = _edit(tree, made, version, series.titled(patches))
     # A release that has just what the next newer one has may need patches of its own now.
     older = [v for v in locked if lock.order(v) < lock.order(version)]
-    eras = {*made.eras(), version, *(v for v in older if port.begun(layout.tree(v)))}
+    begun = [v for v in older if port.begun(layout.tree(v))]
+    eras = {*made.eras(), version, *begun}
     while True:
         place = scratch / str(len(eras))
         try:
             ported = _ported(layout, locked, made, edit, eras, place, sdists)
-            change = Change(made, edit.titles, ported.wanted, {version, *ported.merged})
+            change = Change(made, edit.titles, ported.wanted, {version, *begun})
             new, rebuilt = replace(layout, locked, change, place, sdists)
         except PatchFailure as refused:
             if refused.version in eras:

@@ -22,15 +22,13 @@ class Change:
         old: The series that is there.
         titles: The patches, in their new order.
         wanted: What each release is to have of them.
-        edited: The releases whose trees have commits that are in it, and so may be replaced.
-        besides: Releases to build even if their patches stay the same.
+        edited: The releases whose trees have commits that went into it, to be replaced.
     """
 
     old: Series
     titles: Sequence[str]
     wanted: Wanted
     edited: Collection[str]
-    besides: Collection[str] = ()
 
 
 def replace(
@@ -55,7 +53,7 @@ def replace(
     folder = scratch / layout.patches.name
     shutil.copytree(layout.patches, folder)
     new = series.write(folder, locked, change.titles, change.wanted)
-    versions = [v for v in locked if v in change.besides or _otherwise(change.old, new, v)]
+    versions = [v for v in locked if v in change.edited or _otherwise(change.old, new, v)]
     trees.check_untouched(layout, [v for v in versions if v not in change.edited])
     jobs = [(locked[version], fetch.locked(locked[version], sdists)) for version in versions]
     built: dict[str, build.Built] = {}

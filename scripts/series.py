@@ -245,7 +245,7 @@ def write(
         row = _row(made, f"{number:04d}-{title}", held)
         _write_files(made, row.name, held)
         rows.append(row.text)
-    for place in folder.glob(f"{BEFORE}/*"):
+    for place in [*folder.glob(f"{BEFORE}/*"), *folder.glob(BEFORE)]:
         if not any(place.iterdir()):
             place.rmdir()
     text = "".join(f"{row}\n" for row in [*_heading(_text(folder)), *rows])

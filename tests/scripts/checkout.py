@@ -18,6 +18,7 @@ from scripts import build, cli, lock, series
 from scripts.layout import Layout
 
 BODY = [f"step_{number} = {number}" for number in range(1, 31)]
+STEP, ADD = "Keep the context in step 10", "Add a context"
 VARIANT = "before/2.0.0/0001-Keep-the-context-in-step-10.patch"
 TRAILERS = """\
 Topic: executor
@@ -118,9 +119,9 @@ class Checkout:
         build.build(tree, version, (archive, (self.sdists / archive).read_bytes()), [])
         rows = (tree / "guardrails/run.py").read_text()
         (tree / "guardrails/run.py").write_text(rows.replace("step_10 = 10", "step_10 = context(10)"))
-        _commit(tree, "Keep the context in step 10")
+        _commit(tree, STEP)
         (tree / "guardrails/context.py").write_text("def context(x): ...\n")
-        _commit(tree, "Add a context")
+        _commit(tree, ADD)
         patches = build.exported(tree, "upstream..HEAD", self.layout.patches)
         self.series.write_text("".join(f"{patch.name}\n" for patch in patches))
         shutil.rmtree(tree)
@@ -140,6 +141,9 @@ class Checkout:
         found = self.layout.patches.rglob("*.patch")
         return sorted(str(path.relative_to(self.layout.patches)) for path in found)
 
+    def text(self, version: str, path: str = "guardrails/run.py") -> str:
+        return (self.tree(version) / path).read_text()
+
     def git(self, version: str, *arguments: str) -> str:
         """Git as a user runs it in a tree."""
         return git(self.tree(version), *arguments)
@@ -157,7 +161,7 @@ class Checkout:
     def vary(self) -> Path:
         """Have 1.1.0 and 1.0.0 take another diff of the first patch; returns its file."""
         self.edit("1.1.0", "guardrails/run.py", "context(10)", "context(older=10)")
-        self.fixup("1.1.0", "Keep the context in step 10")
+        self.fixup("1.1.0", STEP)
         assert self.run("refresh-patches", "--release", "1.1.0").code == 0
         return self.layout.patches / VARIANT
 
