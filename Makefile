@@ -2,15 +2,10 @@
 
 PYTHON ?= python3
 
-# For one release or line; FORCE=1 loses edits; SDISTS=DIR takes sdists from a folder, without a network.
-# CARRY=1 brings a change to the other patch lines too, CARRY="0.6.0 0.8.1" to those only.
-# EMPTY=1 makes a tree also where a line has no patches yet: that is how a new line starts.
+# For one release; FORCE=1 loses edits; SDISTS=DIR takes sdists from a folder, without a network.
 RELEASE ?=
-LINE ?=
 SDISTS ?=
 FORCE ?=
-CARRY ?=
-EMPTY ?=
 # JSON=1 has the doctor answer a machine.
 JSON ?=
 # The clone that `pr` makes branches in; GATES=1 runs upstream's own checks there, before and after.
@@ -38,13 +33,12 @@ help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: apply-patches
-apply-patches: $(STAMP) ## Make the patched trees in guardrails/ (RELEASE= SDISTS= FORCE=1 EMPTY=1)
-	@$(PATCHES) apply-patches $(CHOSEN) $(if $(filter-out 0,$(FORCE)),--force) \
-		$(if $(filter-out 0,$(EMPTY)),--allow-empty)
+apply-patches: $(STAMP) ## Make the patched trees in guardrails/ (RELEASE= SDISTS= FORCE=1)
+	@$(PATCHES) apply-patches $(CHOSEN) $(if $(filter-out 0,$(FORCE)),--force)
 
 .PHONY: refresh-patches
-refresh-patches: $(STAMP) ## Export the commits made in a tree back to its patch line (RELEASE= CARRY=1)
-	@$(PATCHES) refresh-patches $(CHOSEN) $(if $(filter-out 0,$(CARRY)),--carry $(filter-out 1,$(CARRY)))
+refresh-patches: $(STAMP) ## Export the commits made in a tree back to the series (RELEASE=0.11.0)
+	@$(PATCHES) refresh-patches $(CHOSEN)
 
 .PHONY: check-patches
 check-patches: $(STAMP) ## Lint the patches and rebuild every tree from them (RELEASE=)
@@ -69,9 +63,9 @@ wheelhouse: $(STAMP) ## Build every wheel, and an index of them for pip and uv
 	@$(PATCHES) wheelhouse $(CHOSEN)
 
 .PHONY: lock
-lock: $(STAMP) ## Add a release to the lock or refresh its entry (RELEASE=0.8.2 LINE=0.8.1)
+lock: $(STAMP) ## Add a release to the lock or refresh its entry (RELEASE=0.11.0)
 	@test -n "$(RELEASE)" || { echo "error: name the release: make lock RELEASE=0.11.0" >&2; exit 2; }
-	@$(PATCHES) lock $(CHOSEN) $(if $(LINE),--line $(LINE))
+	@$(PATCHES) lock $(CHOSEN)
 
 .PHONY: test
 test: $(STAMP) ## Run the tests on the patched trees

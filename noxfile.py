@@ -25,13 +25,14 @@ sys.path.insert(0, str(ROOT))
 from demo import results, subjects  # noqa: E402
 from scoreboard import trees  # noqa: E402
 from scripts import gates as upstream_gates  # noqa: E402
-from scripts import git, lock  # noqa: E402
+from scripts import git, lock, series  # noqa: E402
 from scripts.errors import Failure  # noqa: E402
 from scripts.index import pip_settings  # noqa: E402
 
 CI = bool(os.environ.get("CI"))
 try:
     RELEASES = lock.load()
+    SERIES = series.load(ROOT / "patches", RELEASES)
 except Failure as failure:
     sys.exit(f"error: {failure}")
 OURS = ("noxfile.py", "bench", "demo", "pr", "scoreboard", "scripts", "service", "soak", "tests")
@@ -85,8 +86,8 @@ def cells(releases: Iterable[str]) -> tuple[Cell, ...]:
 
 
 CELLS = cells(ENDS)
-# The release that each line is exported from.
-NEWEST = {entry.line: release for release, entry in RELEASES.items()}
+# The releases whose patches are not those of the next newer one.
+DIFFERENT = SERIES.eras()[::-1]
 REST = cells(release for release in RELEASES if release not in ENDS)
 
 
@@ -268,7 +269,7 @@ class Ledger:
     """What the tests did on a tree with the first patches.
 
     Attributes:
-        applied: How many patches the tree had.
+        applied: The number of the last patch that the tree had.
         failed: How often each test failed as it must, by patch.
         passed: How often each test passed as it must, by patch.
         wrong: The tests that did not do what their mark says.
@@ -302,44 +303,49 @@ def control(session: nox.Session, release: str) -> None:
     """The same tests with the first patches only: each must fail until its own is there."""
     commits = _commits(make_tree(session, release))
     install_release(session, release)
-    ledgers = [_run_with(session, release, applied, commits) for applied in range(len(commits))]
+    ledgers = [_run_with(session, release, place, commits) for place in range(len(commits))]
     _print_control(release, commits, ledgers)
     faults = [f"{ledger.applied} applied: {fault}" for ledger in ledgers for fault in ledger.wrong]
-    faults += [fault for number in range(1, len(commits)) for fault in _gaps(number, ledgers)]
+    faults += [fault for place in range(1, len(commits)) for fault in _gaps(place, ledgers)]
     if faults:
         session.error("the control is broken:\n  " + "\n  ".join(faults))
 
 
-def _gaps(number: int, ledgers: Sequence[Ledger]) -> list[str]:
+def _gaps(place: int, ledgers: Sequence[Ledger]) -> list[str]:
     """What is missing to say that a patch is needed, and that it suffices for its tests."""
+    number = ledgers[place].applied
     tests = ledgers[0].failed[number]
     if not tests:
         return [f"patch {number} has no test that needs it"]
-    before, after = ledgers[number - 1].failed[number], ledgers[number].passed[number]
+    before, after = ledgers[place - 1].failed[number], ledgers[place].passed[number]
     missing = [test for test in tests if not tests[test] == before[test] == after[test]]
     return [f"patch {number}: not every run of {test} came to its end" for test in missing]
 
 
-def _commits(tree: Path) -> list[tuple[str, str]]:
-    """A tree's commits with their subjects: the pristine release, then each patch."""
-    patches = git.run(tree, "log", "--reverse", "--format=%H %s", "upstream..HEAD")
+def _commits(tree: Path) -> list[tuple[int, str, str]]:
+    """A tree's commits, the pristine release and each patch: number, commit and subject."""
+    numbers = [0, *(int(patch.name[:4]) for patch in SERIES.patches(tree.name))]
+    log = git.run(tree, "log", "--reverse", "--format=%H %s", "upstream..HEAD")
     upstream = git.run(tree, "rev-parse", "upstream^{commit}").strip()
-    lines = [f"{upstream} pristine", *patches.splitlines()]
-    return [(commit, subject) for commit, _, subject in (line.partition(" ") for line in lines)]
+    rows = [row.split(" ", 1) for row in (f"{upstream} pristine", *log.splitlines())]
+    return [(number, *row) for number, row in zip(numbers, rows, strict=True)]
 
 
 def _run_with(
-    session: nox.Session, release: str, applied: int, commits: Sequence[tuple[str, str]]
+    session: nox.Session, release: str, place: int, commits: Sequence[tuple[int, str, str]]
 ) -> Ledger:
     """Runs the tests on a tree with the first patches."""
-    commit, subject = commits[applied]
-    session.log(f"guardrails-ai {release} with {applied} patches, up to: {subject}")
+    applied, commit, subject = commits[place]
+    # Not every release has every patch.
+    following = next((number for number, _, _ in commits[place + 1 :]), 0)
+    session.log(f"guardrails-ai {release} with {place} patches, up to: {subject}")
     tree = _clone(session, ROOT / "guardrails" / release, commit)
     ledgers = tree.with_name(f"applied-{applied}")
     shutil.rmtree(ledgers, ignore_errors=True)
     ledgers.mkdir(parents=True)
     install_tree(session, tree)
-    options = (f"--applied={applied}", f"--ledgers={ledgers}", "-q", "--no-summary", "--tb=no")
+    edge = (f"--applied={applied}", f"--following={following}")
+    options = (*edge, f"--ledgers={ledgers}", "-q", "--no-summary", "--tb=no")
     # 1: tests failed, as some must; 5: this patch and the next have none.
     pytest(session, release, *options, codes=(0, 1, 5))
     return Ledger.read(applied, ledgers)
@@ -355,13 +361,13 @@ def _clone(session: nox.Session, origin: Path, commit: str) -> Path:
 
 
 def _print_control(
-    release: str, commits: Sequence[tuple[str, str]], ledgers: Sequence[Ledger]
+    release: str, commits: Sequence[tuple[int, str, str]], ledgers: Sequence[Ledger]
 ) -> None:
     """Prints how often each patch's tests fail without it and pass with it."""
     row = "{:<88} {:>13} {:>12} {:>11}".format
     print(f"\n{row(f'guardrails-ai {release}', 'fail pristine', 'fail before', 'pass after')}")
-    for number, (_, subject) in enumerate(commits[1:], start=1):
-        columns = [ledgers[0].failed, ledgers[number - 1].failed, ledgers[number].passed]
+    for place, (number, _, subject) in enumerate(commits[1:], start=1):
+        columns = [ledgers[0].failed, ledgers[place - 1].failed, ledgers[place].passed]
         counts = [column[number] for column in columns]
         print(row(f"{number} {subject}"[:88], *(count.total() for count in counts)))
         for test in sorted(counts[0]):
@@ -373,17 +379,17 @@ def _print_control(
 
 
 @nox.session(python=CONTROL_PYTHON, default=False)
-@nox.parametrize("release", by_name(NEWEST.values()))
+@nox.parametrize("release", by_name(DIFFERENT))
 def units(session: nox.Session, release: str) -> None:
     """The unit tests inside the patches: each patch's fail before it, and pass from then on."""
     origin = install_patched(session, release)
     commits = _commits(origin)
-    for number, (commit, subject) in enumerate(commits):
+    for place, (number, commit, subject) in enumerate(commits):
         tree = _clone(session, origin, commit)
         if number:
             session.log(f"with {number}, {subject}, all tests pass")
             run_units(session, tree, "tests")
-        for after, _ in commits[number + 1 : number + 2]:
+        for _, after, _ in commits[place + 1 : place + 2]:
             git.run(tree, "checkout", "--quiet", after, "--", "tests")
             for test in _new_tests(tree, after):
                 session.log(f"with {number}, {test} fails")
@@ -482,7 +488,7 @@ STYLE = upstream_gates.GATES[:2]
 
 
 @nox.session(python=CONTROL_PYTHON, default=False)
-@nox.parametrize("release", by_name(NEWEST.values()))
+@nox.parametrize("release", by_name(DIFFERENT))
 def stack(session: nox.Session, release: str) -> None:
     """`make pr` in a clone: its commits keep upstream's style, its branches pass their tests."""
     origin = install_patched(session, release)

@@ -86,9 +86,7 @@ def apply(
         return parallel.each(lambda job: _done(layout, job, made), jobs)
 
 
-def _look(
-    layout: Layout, release: Release, made: Series, options: Options
-) -> Finding | Outcome:
+def _look(layout: Layout, release: Release, made: Series, options: Options) -> Finding | Outcome:
     patches = made.patches(release.version)
     try:
         found = trees.inspect(layout.tree(release.version), trees.digest(release, patches))

@@ -110,7 +110,8 @@ def _check(layout: Layout, options: argparse.Namespace) -> int:
 def _lock(layout: Layout, options: argparse.Namespace) -> int:
     from scripts import lock_release
 
-    print(lock_release.lock_release(layout, options.release, options.sdists))
+    for text in lock_release.lock_release(layout, options.release, options.sdists):
+        print(text)
     return 0
 
 

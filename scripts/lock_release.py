@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
-import tempfile
 from collections.abc import Mapping
 from email.parser import HeaderParser
 from pathlib import Path
 
-from scripts import build, fetch, files, git, layout, lock, port, sdist, series, trees
+from scripts import build, desk, fetch, files, git, layout, lock, port, sdist, series, trees
+from scripts.desk import Desk
 from scripts.errors import Failure, PatchFailure
 from scripts.layout import Layout
 from scripts.lock import Release
-from scripts.port import Source, Target
+from scripts.port import Source
 from scripts.replace import Change, replace
 from scripts.series import Series
 
@@ -23,7 +23,7 @@ _NEWEST_PYTHON = "3.13"
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
 
 
-def lock_release(place: Layout, version: str, sdists: Path | None = None) -> str:
+def lock_release(place: Layout, version: str, sdists: Path | None = None) -> list[str]:
     """Lock a release: find its sdist, hash it, read its Pythons, build its tree.
 
     Where the patches of its neighbour do not fit, they are ported, and it gets its own.
@@ -34,7 +34,7 @@ def lock_release(place: Layout, version: str, sdists: Path | None = None) -> str
         sdists: A folder of sdists to take instead of asking the index.
 
     Returns:
-        A line that says what was locked.
+        Texts that say what was done.
 
     Raises:
         Failure: If the sdist is not to be had, or the patches cannot be ported. The lock and the
@@ -49,13 +49,9 @@ def lock_release(place: Layout, version: str, sdists: Path | None = None) -> str
         _check_same_sdist(before, release)
         release = dataclasses.replace(release, tree=before.tree, revision=before.revision)
     fetch.keep(layout.cache() / release.sdist, content)
-    with files.exclusive(place.trees):
-        trees.tidy(place)
-        made = series.load(place.patches, {**locked, version: release})
-        with tempfile.TemporaryDirectory(prefix=".exporting-", dir=place.trees) as scratch:
-            rebuilt = _lock_in(place, locked, release, made, Path(scratch), sdists)
-    also = f"; its patches were exported anew, trees rebuilt: {', '.join(rebuilt)}"
-    return f"locked {version}: Python {', '.join(release.pythons)}{also * bool(rebuilt)}"
+    with desk.opened(place, {**locked, version: release}, sdists) as opened:
+        done = _lock_in(opened, release, known=version in locked)
+    return [f"locked {version}: Python {', '.join(release.pythons)}", *done]
 
 
 def _from_folder(version: str, folder: Path) -> tuple[str, bytes]:
@@ -111,68 +107,57 @@ def _check_same_sdist(before: Release, now: Release) -> None:
         )
 
 
-def _lock_in(
-    place: Layout,
-    locked: Mapping[str, Release],
-    release: Release,
-    made: Series,
-    scratch: Path,
-    sdists: Path | None,
-) -> list[str]:
-    """Writes what is to be written, and says which trees were rebuilt."""
-    version, known = release.version, {**locked, release.version: release}
-    wanted = {era: made.contents(era) for era in made.eras()}
+def _lock_in(at: Desk, release: Release, *, known: bool) -> list[str]:
+    version = release.version
     try:
-        tree, contents = _built(release, made, scratch / "plain", sdists)
-        fits = version not in wanted or _exact(made, version, contents)
+        tree, contents = _built(at.within("plain"), version)
     except PatchFailure:
-        if version in locked:
+        if known:
             raise
-        contents, fits = _ported(place, known, release, made, scratch / "ported", sdists), False
-        # Without patches of its own, the next older one would get those of this one.
-        older = [each for each in made.releases if lock.order(each) < lock.order(version)]
-        if older and older[-1] not in wanted:
-            wanted[older[-1]] = _built(known[older[-1]], made, scratch / "older", sdists)[1]
-    if fits:
+        return _lock_ported(at, version)
+    if version not in at.made.eras() or _exact(at.made, version, contents):
         entry = {version: release.built(tree)}
-        files.write_atomic(place.lock, lock.updated(place.lock, entry))
+        files.write_atomic(at.layout.lock, lock.updated(at.layout.lock, entry))
         return []
-    wanted[version] = contents
-    ordered = {v: wanted[v] for v in sorted(wanted, key=lock.order, reverse=True)}
-    titles = [row.title for row in made.rows]
-    change = Change(made, titles, ordered, {version})
-    return replace(place, known, change, scratch / "new", sdists)[1]
+    trees.check_untouched(at.layout, [version])
+    _, rebuilt = _replaced(at, version, {version: contents})
+    return [f"rebuilt: {', '.join(rebuilt)}"]
 
 
-def _built(
-    release: Release, made: Series, scratch: Path, sdists: Path | None
-) -> tuple[str, dict[str, bytes]]:
+def _built(at: Desk, version: str) -> tuple[str, Mapping[str, bytes]]:
     """The tree that a release's patches make, and what an export of it says."""
-    archive, patches = fetch.locked(release, sdists), made.patches(release.version)
-    built = build.build(scratch / "tree", release.version, archive, patches)
-    exported = build.exported(built.folder, "upstream..HEAD", scratch / "exported")
+    archive, patches = at.archive(version), at.made.patches(version)
+    built = build.build(at.scratch / "tree", version, archive, patches)
+    exported = build.exported(built.folder, "upstream..HEAD", at.scratch / "exported")
     return built.tree, series.titled(exported)
 
 
 def _exact(made: Series, version: str, contents: Mapping[str, bytes]) -> bool:
-    """Whether patches that no newer release takes fit a release without an offset."""
+    """Whether the patches that no newer release takes fit a release without an offset."""
     own = series.titled(made.own(version))
     return all(contents[title] == content for title, content in own.items())
 
 
-def _ported(
-    place: Layout,
-    locked: Mapping[str, Release],
-    release: Release,
-    made: Series,
-    scratch: Path,
-    sdists: Path | None,
-) -> Mapping[str, bytes]:
-    """What a release gets of the patches of the next newer one, or of the one before the newest."""
-    near = series.after(made.releases, release.version) or made.releases[-2]
-    archive, patches = fetch.locked(locked[near], sdists), made.patches(near)
-    built = build.build(scratch / "near", near, archive, patches)
-    source = Source(built.folder, {}, made.contents(near))
-    target = Target(release, fetch.locked(release, sdists), [], {})
-    titles = [row.title for row in made.rows]
-    return port.port(place, source, target, titles, scratch / "target").now
+def _replaced(
+    at: Desk, version: str, contents: Mapping[str, Mapping[str, bytes]]
+) -> tuple[Series, list[str]]:
+    wanted = {**{era: at.made.contents(era) for era in at.made.eras()}, **contents}
+    ordered = {each: wanted[each] for each in sorted(wanted, key=lock.order, reverse=True)}
+    titles = [row.title for row in at.made.rows]
+    return replace(at.within("new"), Change(titles, ordered, {version}))
+
+
+def _lock_ported(at: Desk, version: str) -> list[str]:
+    """Locks a release with patches of its own, ported from those of its neighbour."""
+    near = series.after(at.made.releases, version) or at.made.releases[-2]
+    folder, archive = at.scratch / "near", at.archive(near)
+    build.build(folder, near, archive, at.made.patches(near))
+    source = Source(folder, {}, at.made.contents(near))
+    titles = [row.title for row in at.made.rows]
+    ported = port.port(at.within("ported"), source, version, {}, titles)
+    contents = {version: ported.now}
+    # Without patches of its own, the next older release would get those of this one.
+    for older in [v for v in at.made.releases if lock.order(v) < lock.order(version)][-1:]:
+        contents[older] = _built(at.within("older"), older)[1]
+    new, rebuilt = _replaced(at, version, contents)
+    return [*port.told(new, version, source, ported), f"rebuilt: {', '.join(rebuilt)}"]

@@ -1,6 +1,6 @@
-"""Ports what was done to one release's patches to another release, by `git am -3` in a tree.
+"""Ports what was done to one release's patches to another release, by `git am -3` in its tree.
 
-Where it stops, the tree is left in its place in the middle of `git am`. Once somebody has gone on
+Where it stops, that tree is left in its place, in the middle of `git am`. Once somebody has gone on
 there to the end, its commits are taken as they are.
 """
 
@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts import build, files, git, patchfile, series, trees
+from scripts.desk import Desk
 from scripts.errors import Failure
-from scripts.layout import Layout
-from scripts.lock import Release
+from scripts.series import Series
 
 # What a tree is ported from: the release as published, its patches as they were and as they are.
 _BASE, _OLD, _NEW = "refs/source/base", "refs/source/old", "refs/source/new"
+_PATCHES = "upstream..HEAD"
 _EDIT = "edit"
 
 
@@ -36,56 +37,50 @@ class Source:
     now: Mapping[str, bytes]
 
 
-@dataclass(frozen=True)
-class Target:
-    """A release to bring along.
-
-    Attributes:
-        release: The lock's entry.
-        archive: Its sdist's file name and content.
-        patches: Its patches as they are.
-        own: Their contents, by the titles that the patches have now.
-    """
-
-    release: Release
-    archive: tuple[str, bytes]
-    patches: Sequence[Path]
-    own: Mapping[str, bytes]
-
-
 def port(
-    layout: Layout, source: Source, target: Target, titles: Sequence[str], scratch: Path
+    desk: Desk, source: Source, version: str, own: Mapping[str, bytes], titles: Sequence[str]
 ) -> Source:
     """Give a release what was done to another one's patches.
 
     Args:
-        layout: The checkout; nothing in it changes, but for the tree where it stops.
+        desk: The checkout; nothing in it changes, but for the release's tree if it stops.
         source: The other release.
-        target: The release.
+        version: The release.
+        own: Its patches as they are, by the titles that they have now; none for a new release.
         titles: The titles of all patches, in their new order.
-        scratch: A folder, to be made, beside the trees.
 
     Returns:
-        The release with its patches as they were and as they are, in a tree in the folder.
+        The release with its patches as they were and as they are.
 
     Raises:
         Failure: If it stops, or has stopped before and nobody has gone on.
     """
-    version, place = target.release.version, scratch / "tree"
-    if begun(layout.tree(version)):
-        source, own = _taken_up(layout, source, target, scratch)
+    place, mine = desk.scratch / "tree", own
+    patches = desk.made.patches(version) if own else []
+    if begun(desk.layout.tree(version)):
+        source, mine = _taken_up(desk, source, version, patches)
     else:
-        trees.check_untouched(layout, [version])
-        made = build.build(place, version, target.archive, target.patches)
-        trees.mark(made, trees.digest(target.release, target.patches))
-        own = target.own
+        trees.check_untouched(desk.layout, [version])
+        built = build.build(place, version, desk.archive(version), patches)
+        trees.mark(built, trees.digest(desk.locked[version], patches))
     if _commit(place, _NEW) != _commit(source.folder, "HEAD"):
         _fetch(place, source.folder)
-        _apply(layout, version, place, _queue(place, source, own, titles, scratch))
-    now = _exported(place, "upstream..HEAD", scratch / "exported")
+        _apply(desk, version, list(_queue(desk, source, mine, titles)))
+    now = _exported(place, _PATCHES, desk.scratch / "now")
     if odd := [title for title in now if title not in titles]:
-        raise Failure(f"guardrails/{version}: {odd[0]} is no patch of the series: drop or rename it")
-    return Source(place, target.own, now)
+        raise Failure(f"guardrails/{version}: {odd[0]} is none of the series: drop or rename it")
+    return Source(place, own, now)
+
+
+def told(made: Series, version: str, source: Source, ported: Source) -> Iterator[str]:
+    """What somebody should look at in a release that was ported from another one."""
+    for path, (title, now) in zip(made.patches(version), ported.now.items(), strict=True):
+        known = (source.now.get(title), ported.was.get(title))
+        if not any(patchfile.alike(now, each) for each in known if each):
+            yield f"{series.shown(path)}: merged, so look at it"
+    for title in source.now:
+        if title not in ported.now and (title in ported.was or title not in source.was):
+            yield f"{version}: goes without {title}"
 
 
 def begun(tree: Path) -> bool:
@@ -94,20 +89,19 @@ def begun(tree: Path) -> bool:
 
 
 def _taken_up(
-    layout: Layout, source: Source, target: Target, scratch: Path
+    desk: Desk, source: Source, version: str, patches: Sequence[Path]
 ) -> tuple[Source, Mapping[str, bytes]]:
     """Goes on from a tree in which somebody has brought a port to its end."""
-    tree, place = layout.tree(target.release.version), scratch / "tree"
+    tree, place = desk.layout.tree(version), desk.scratch / "tree"
     found = trees.inspect(tree)
     if found.state is trees.State.TOUCHED:
-        raise Failure(f"{layout.shown(tree)}: {found.detail}: {_advice(layout.shown(tree))}")
-    trees.check_basis(layout, target.release, target.patches)
+        raise Failure(f"guardrails/{version}: {found.detail}: {_advice(version)}")
+    trees.check_basis(desk.layout, desk.locked[version], patches)
     shutil.copytree(tree, place, symlinks=True)
     _squash(place)
-    own = _exported(place, "upstream..HEAD", scratch / "own")
     # The other release may have been edited once more since then.
-    was = _exported(place, f"{_BASE}..{_NEW}", scratch / "was")
-    return replace(source, was=was), own
+    was = _exported(place, f"{_BASE}..{_NEW}", desk.scratch / "was")
+    return replace(source, was=was), _exported(place, _PATCHES, desk.scratch / "mine")
 
 
 def _fetch(place: Path, folder: Path) -> None:
@@ -120,57 +114,56 @@ def _fetch(place: Path, folder: Path) -> None:
 
 
 def _queue(
-    place: Path,
-    source: Source,
-    own: Mapping[str, bytes],
-    titles: Sequence[str],
-    scratch: Path,
+    desk: Desk, source: Source, own: Mapping[str, bytes], titles: Sequence[str]
 ) -> Iterator[Path]:
-    """The patches to apply: the other release's, the release's own, and what was edited in it."""
+    """The patches to apply: the other release's, or the release's own and what was edited in it."""
+    folder = desk.scratch / "queue"
     for number, title in enumerate(titles, start=1):
         mine, was, now = own.get(title), source.was.get(title), source.now.get(title)
-        edits: Sequence[Path] | None = ()
+        name, edits = f"{number:04d}-{title}", b""
         if mine and was and now and not patchfile.alike(mine, was):
-            mine = _with_mail(mine, was, now)
             if not patchfile.alike(was, now):
-                edits = _edits(place, source, title, scratch / _EDIT / title)
-        elif now:
-            # What both had alike, and what is new; not what only the other release had.
-            mine = now if mine or not was else None
-        elif was:
-            mine = None
-        # Where the edit cannot be told from what was there, all of the patch is merged anew.
-        content = now if edits is None else mine
+                edits = _edits(desk, source, title)
+            content = _with_mail(mine, was, now)
+        elif mine or not was:
+            # What both had alike, what is new, and what only this release has.
+            content = now or (b"" if was else mine or b"")
+        else:
+            content = b""
         if content:
-            yield _written(scratch / "queue" / f"{number:04d}-{title}", content)
-        for edit in edits or ():
-            yield _written(scratch / "queue" / _EDIT / f"{number:04d}-{title}", edit.read_bytes())
+            yield _written(folder / name, content)
+        if edits:
+            yield _written(folder / _EDIT / name, edits)
 
 
 def _with_mail(mine: bytes, was: bytes, now: bytes) -> bytes:
-    """A release's own patch with the author, date and subject, and if it had it the text, of now."""
+    """A release's own patch with the date and subject of now, and the text, if it was the same."""
     own, old, new = (patchfile.halves(each)[0].partition(b"\n\n") for each in (mine, was, now))
     body = new[2] if own[2] == old[2] else own[2]
     return new[0] + b"\n\n" + body + patchfile.halves(mine)[1]
 
 
-def _edits(place: Path, source: Source, title: str, output: Path) -> list[Path] | None:
-    """What was edited in a patch, as a fixup: none if it is the same, None if it cannot be told.
+def _edits(desk: Desk, source: Source, title: str) -> bytes:
+    """What was edited in a patch, as a fixup; empty if it is nothing.
 
-    It is what makes the commit from the one that the patch as it was would make in its place.
+    It is what makes the commit of the one that the patch as it was would make in its place.
     """
-    was, now = (_commits(place, ref, each)[title] for ref, each in ((_OLD, source.was), (_NEW, source.now)))
+    place = desk.scratch / "tree"
+    was = _commits(place, _OLD, source.was)[title]
+    now = _commits(place, _NEW, source.now)[title]
     git.run(place, "checkout", "-q", "--detach", f"{now}^")
-    # Where it conflicts there, somebody has mended it, which is a part of the edit.
+    # Where it conflicts there, somebody has mended it, and that is a part of the edit.
     pick = ("cherry-pick", "--allow-empty", "--keep-redundant-commits", "-X", "theirs", was)
     if git.attempt(place, *pick).returncode:
-        git.run(place, "cherry-pick", "--abort")
-        return None
+        # A file came or went: only as a whole, then.
+        git.run(place, "add", "-A", "-f")
+        git.run(place, "commit", "-q", "--allow-empty", "--no-edit", "--no-verify")
     if not git.run(place, "diff", "--name-only", now):
-        return []
+        return b""
     message = git.run(place, "log", "-1", "--format=fixup! %s", now).strip()
     tree = ("commit-tree", f"{now}^{{tree}}", "-p", "HEAD", "-m", message)
-    return build.exported(place, f"HEAD..{git.run(place, *tree).strip()}", output)
+    commits = f"HEAD..{git.run(place, *tree).strip()}"
+    return build.exported(place, commits, desk.scratch / _EDIT / title)[0].read_bytes()
 
 
 def _commits(place: Path, ref: str, titles: Iterable[str]) -> dict[str, str]:
@@ -178,18 +171,17 @@ def _commits(place: Path, ref: str, titles: Iterable[str]) -> dict[str, str]:
     return dict(zip(titles, commits, strict=True))
 
 
-def _apply(layout: Layout, version: str, place: Path, queue: Iterator[Path]) -> None:
-    paths = list(queue)
+def _apply(desk: Desk, version: str, queue: Sequence[Path]) -> None:
+    place = desk.scratch / "tree"
     git.run(place, "checkout", "-q", "context")
     git.run(place, "reset", "-q", "--hard", "upstream")
-    done = git.attempt(place, *build.AM, "--3way", "--", *map(str, paths))
+    done = git.attempt(place, *build.AM, "--3way", "--", *map(str, queue))
     if done.returncode:
-        stopped = build.stopped_at(place, paths)
+        stopped = build.stopped_at(place, queue)
         where = _conflict(place) or build.refusal(stopped, done.stderr.decode("utf-8", "replace"))
         what = "what was edited in " * (stopped.parent.name == _EDIT) + stopped.name
-        tree = layout.shown(layout.tree(version))
-        files.swap_in([(place, layout.tree(version))])
-        raise Failure(f"{tree}: {what} conflicts: {where}: {_advice(tree)}")
+        files.swap_in([(place, desk.layout.tree(version))])
+        raise Failure(f"guardrails/{version}: {what} conflicts: {where}: {_advice(version)}")
     _squash(place)
 
 
@@ -202,10 +194,11 @@ def _conflict(place: Path) -> str:
     return ""
 
 
-def _advice(tree: str) -> str:
+def _advice(version: str) -> str:
+    there = f"git -C guardrails/{version}"
     return (
-        f"mend it there, `git -C {tree} add -A`, `git -C {tree} am --continue` "
-        "(`am --skip` leaves it out), and run this again"
+        f"mend it there, `{there} add -A`, `{there} am --continue` (`am --skip` leaves it out), "
+        "and run this again"
     )
 
 
@@ -213,9 +206,11 @@ def _squash(place: Path) -> None:
     """Puts what was edited into its patch; each edit comes right after its patch already."""
     quiet = ("-c", "sequence.editor=:", "rebase", "-q", "--interactive", "--autosquash", "upstream")
     git.run(place, *quiet)
-    subjects = git.run(place, "log", "--format=%s", "upstream..HEAD").splitlines()
+    subjects = git.run(place, "log", "--format=%s", _PATCHES).splitlines()
     if left := [subject for subject in subjects if subject.startswith("fixup! ")]:
-        raise Failure(f"{place.name}: {left[0]!r} has no commit to go into: drop it")
+        raise Failure(
+            f"{left[0]!r} has no commit to go into: drop it with `git rebase -i upstream`"
+        )
 
 
 def _exported(place: Path, commits: str, output: Path) -> dict[str, bytes]:

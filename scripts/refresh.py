@@ -6,22 +6,24 @@ What is done in a release's tree is done for that release and the older ones.
 from __future__ import annotations
 
 import re
-import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from scripts import build, fetch, files, git, lock, patchfile, port, series, trees
+from scripts import build, desk, git, lock, port, series, trees
+from scripts.desk import Desk
 from scripts.errors import Failure, PatchFailure
 from scripts.layout import Layout
 from scripts.lock import Release
-from scripts.port import Source, Target
+from scripts.port import Source
 from scripts.replace import Change, replace
-from scripts.series import Series
+from scripts.series import Series, Wanted
 from scripts.trees import State
 
 # A row of `git range-diff`: number and commit before, how they compare, the same after.
 _PAIR = re.compile(r"^\s*(\d+):\s+\w+ [=!]\s+(\d+):", re.MULTILINE)
+# A release, the one that its patches were ported from, and itself.
+_Step = tuple[str, Source, Source]
 
 
 @dataclass(frozen=True)
@@ -39,21 +41,6 @@ class _Edit:
     source: Source
     renamed: Mapping[str, str]
     titles: Sequence[str]
-
-
-@dataclass
-class _Ported:
-    """What all releases get.
-
-    Attributes:
-        wanted: What each has of the patches, newest release first.
-        merged: By release the titles of the patches that were merged.
-        without: By release the titles of the patches that it goes without.
-    """
-
-    wanted: dict[str, Mapping[str, bytes]] = field(default_factory=dict)
-    merged: dict[str, list[str]] = field(default_factory=dict)
-    without: dict[str, list[str]] = field(default_factory=dict)
 
 
 def refresh(
@@ -79,63 +66,53 @@ def refresh(
             release. Patches and lock are then as before, and so are the trees, but for one in
             which somebody has to go on.
     """
-    with files.exclusive(layout.trees):
-        trees.tidy(layout)
-        made = series.load(layout.patches, locked)
-        version = version or _edited(layout, made)
-        _check_exportable(layout, locked[version], made)
-        with tempfile.TemporaryDirectory(prefix=".exporting-", dir=layout.trees) as scratch:
-            return _refreshed(layout, locked, made, version, Path(scratch), sdists)
+    with desk.opened(layout, locked, sdists) as opened:
+        version = version or _edited(layout, opened.made)
+        _check_exportable(layout, locked[version], opened.made)
+        return _refreshed(opened, version)
 
 
 def _edited(layout: Layout, made: Series) -> str:
     there = [v for v in reversed(made.releases) if layout.tree(v).exists()]
     if not there:
         raise Failure("there is no tree to export: `make apply-patches` makes them")
-    edited = [v for v in there if not port.begun(layout.tree(v))]
-    return next((v for v in edited if trees.inspect(layout.tree(v)).detail), there[0])
+    own = [v for v in there if not port.begun(layout.tree(v))]
+    return next((v for v in own if trees.inspect(layout.tree(v)).detail), there[0])
 
 
-def _refreshed(
-    layout: Layout,
-    locked: Mapping[str, Release],
-    made: Series,
-    version: str,
-    scratch: Path,
-    sdists: Path | None,
-) -> list[str]:
-    tree, old = layout.tree(version), made.patches(version)
-    patches = build.exported(tree, "upstream..HEAD", scratch / "exported")
+def _refreshed(at: Desk, version: str) -> list[str]:
+    old = at.made.patches(version)
+    patches = build.exported(at.layout.tree(version), "upstream..HEAD", at.scratch / "exported")
     count = "1 patch" if len(patches) == 1 else f"{len(patches)} patches"
-    if len(patches) == len(old) and not any(build.unlike(old, patches, made.own(version))):
+    if len(patches) == len(old) and not any(build.unlike(old, patches, at.made.own(version))):
         return [f"{version}: unchanged ({count})"]
-    edit = _edit(tree, made, version, series.titled(patches))
-    # A release that has just what the next newer one has may need patches of its own now.
-    older = [v for v in locked if lock.order(v) < lock.order(version)]
-    begun = [v for v in older if port.begun(layout.tree(v))]
-    eras = {*made.eras(), version, *begun}
+    edit = _edit(at, version, series.titled(patches))
+    older = [v for v in at.locked if lock.order(v) < lock.order(version)]
+    begun = [v for v in older if port.begun(at.layout.tree(v))]
+    eras = {*at.made.eras(), version, *begun}
     while True:
-        place = scratch / str(len(eras))
+        here = at.within(str(len(eras)))
         try:
-            ported = _ported(layout, locked, made, edit, eras, place, sdists)
-            change = Change(made, edit.titles, ported.wanted, {version, *begun})
-            new, rebuilt = replace(layout, locked, change, place, sdists)
+            wanted, steps = _ported(here, edit, eras)
+            new, rebuilt = replace(here, Change(edit.titles, wanted, {version, *begun}))
         except PatchFailure as refused:
             if refused.version in eras:
                 raise
+            # It had just what the next newer one has, and now needs something of its own.
             eras.add(refused.version)
         else:
-            return [f"{version}: {count}", *_told(new, ported), f"rebuilt: {', '.join(rebuilt)}"]
+            texts = [text for step in steps for text in port.told(new, *step)]
+            return [f"{version}: {count}", *texts, f"rebuilt: {', '.join(rebuilt)}"]
 
 
-def _edit(tree: Path, made: Series, version: str, now: Mapping[str, bytes]) -> _Edit:
+def _edit(at: Desk, version: str, now: Mapping[str, bytes]) -> _Edit:
     if not now:
         raise Failure(f"guardrails/{version}: has no commits to export")
-    newest = made.releases[-1]
-    was = made.contents(version)
+    tree, newest = at.layout.tree(version), at.made.releases[-1]
+    was = at.made.contents(version)
     renamed = _renamed(tree, list(was), list(now)) if version == newest else {}
     source = Source(tree, {renamed.get(title, title): was[title] for title in was}, now)
-    listed = [renamed.get(row.title, row.title) for row in made.rows]
+    listed = [renamed.get(row.title, row.title) for row in at.made.rows]
     common = [title for title in listed if title in now]
     if version != newest and common != [title for title in now if title in common]:
         raise Failure(f"guardrails/{version}: the order of the patches is that of {newest}")
@@ -159,52 +136,19 @@ def _merged(titles: list[str], listed: Sequence[str]) -> list[str]:
     return titles
 
 
-def _ported(
-    layout: Layout,
-    locked: Mapping[str, Release],
-    made: Series,
-    edit: _Edit,
-    eras: Collection[str],
-    scratch: Path,
-    sdists: Path | None,
-) -> _Ported:
-    ported, source = _Ported(), edit.source
+def _ported(at: Desk, edit: _Edit, eras: Collection[str]) -> tuple[Wanted, list[_Step]]:
+    """What releases are to have, from the newest to the oldest, each ported from the one before."""
+    wanted: dict[str, Mapping[str, bytes]] = {}
+    steps: list[_Step] = []
+    source = edit.source
     for era in sorted(eras, key=lock.order, reverse=True):
-        own = made.contents(era)
+        wanted[era] = source.now if era == edit.version else at.made.contents(era)
         if lock.order(era) < lock.order(edit.version):
-            own = {edit.renamed.get(title, title): content for title, content in own.items()}
-            archive = fetch.locked(locked[era], sdists)
-            target = Target(locked[era], archive, made.patches(era), own)
-            newer, source = source, port.port(layout, source, target, edit.titles, scratch / era)
-            ported.merged[era] = list(_neither(newer, source))
-            ported.without[era] = list(_missing(newer, source))
-            own = source.now
-        ported.wanted[era] = edit.source.now if era == edit.version else own
-    return ported
-
-
-def _neither(newer: Source, ported: Source) -> Iterator[str]:
-    """The patches of a release that are neither its own of before nor the newer one's."""
-    for title, content in ported.now.items():
-        known = (newer.now.get(title), ported.was.get(title))
-        if not any(patchfile.alike(content, each) for each in known if each):
-            yield title
-
-
-def _missing(newer: Source, ported: Source) -> Iterator[str]:
-    """The patches that a release should have got."""
-    for title in newer.now:
-        if title not in ported.now and (title in ported.was or title not in newer.was):
-            yield title
-
-
-def _told(new: Series, ported: _Ported) -> Iterator[str]:
-    for era, titles in ported.merged.items():
-        for path in new.patches(era):
-            if path.name.partition("-")[2] in titles:
-                yield f"{series.shown(path)}: merged, so look at it"
-    for era, titles in ported.without.items():
-        yield from (f"{era}: goes without {title}" for title in titles)
+            own = {edit.renamed.get(title, title): text for title, text in wanted[era].items()}
+            ported = port.port(at.within(era), source, era, own, edit.titles)
+            steps.append((era, source, ported))
+            wanted[era], source = ported.now, ported
+    return wanted, steps
 
 
 def _check_exportable(layout: Layout, release: Release, made: Series) -> None:
@@ -222,7 +166,7 @@ def _check_exportable(layout: Layout, release: Release, made: Series) -> None:
 
 def _check_commits(tree: Path, shown: str, base: str) -> None:
     if git.run(tree, "rev-parse", "upstream^{commit}").strip() != base:
-        raise Failure(f"{shown}: its tag upstream was moved: `git -C {shown} tag -f upstream {base}`")
+        raise Failure(f"{shown}: its tag upstream was moved: put it back on {base}")
     if git.attempt(tree, "merge-base", "--is-ancestor", base, "HEAD").returncode:
         raise Failure(f"{shown}: its commits do not start at the tag upstream: rebase onto it")
     if git.run(tree, "rev-list", "--merges", f"{base}..HEAD"):

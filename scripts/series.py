@@ -222,9 +222,7 @@ def shown(path: Path) -> str:
     return "/".join(parts[place:])
 
 
-def write(
-    folder: Path, releases: Iterable[str], titles: Sequence[str], wanted: Wanted
-) -> Series:
+def write(folder: Path, releases: Iterable[str], titles: Sequence[str], wanted: Wanted) -> Series:
     """Write a series anew: a file for a release only where it differs from the next newer one's.
 
     Args:

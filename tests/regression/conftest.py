@@ -24,14 +24,15 @@ from .leftovers import let_go, unheard  # noqa: E402
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("regression")
     group.addoption("--release", help="the release of guardrails-ai that must be installed")
-    group.addoption("--applied", type=int, help="how many patches the tree under test has")
+    group.addoption("--applied", type=int, help="the last patch that the tree under test has")
+    group.addoption("--following", type=int, help="the patch that comes next")
     group.addoption("--ledgers", type=Path, help="the folder that the control's counts go to")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     _profile()
-    applied = config.getoption("--applied")
-    config.stash[CONTROL] = None if applied is None else Control(applied)
+    edge = config.getoption("--applied"), config.getoption("--following")
+    config.stash[CONTROL] = None if None in edge else Control(*edge)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 
 class Patch(IntEnum):
-    """A patch's place in the series, which is the same in every line that has it."""
+    """A patch's number in the series, which is the same in every release that has it."""
 
     EXECUTOR = 1
     VALIDATORS = 2

@@ -118,7 +118,9 @@ class Checkout:
         archive = f"guardrails_ai-{version}.tar.gz"
         build.build(tree, version, (archive, (self.sdists / archive).read_bytes()), [])
         rows = (tree / "guardrails/run.py").read_text()
-        (tree / "guardrails/run.py").write_text(rows.replace("step_10 = 10", "step_10 = context(10)"))
+        (tree / "guardrails/run.py").write_text(
+            rows.replace("step_10 = 10", "step_10 = context(10)")
+        )
         _commit(tree, STEP)
         (tree / "guardrails/context.py").write_text("def context(x): ...\n")
         _commit(tree, ADD)

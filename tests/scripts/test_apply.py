@@ -275,7 +275,10 @@ def test_a_tree_that_is_not_the_locked_one_is_refused(checkout: Checkout) -> Non
     [
         (lambda at: (at / "series").write_text("# nothing\n"), "patches/series: lists no patch"),
         (lambda at: next(at.glob("0002*")).unlink(), "listed in the series but missing"),
-        (lambda at: (at / "0003-x.patch").touch(), "patches/0003-x.patch: not listed in the series"),
+        (
+            lambda at: (at / "0003-x.patch").touch(),
+            "patches/0003-x.patch: not listed in the series",
+        ),
         (
             lambda at: next(at.glob("0002*")).write_bytes(b""),
             "patches/0002-Add-a-context.patch: is empty: restore it",

@@ -165,11 +165,26 @@ STEP, ADD = "0001-Keep-the-context-in-step-10.patch", "0002-Add-a-context.patch"
         (missing, f"patches/{ADD}: listed in the series but missing"),
         (empty_patch, f"patches/{ADD}: is empty: restore it"),
         (twice, f"patches/series: lists {STEP} twice"),
-        (lambda c: rename(c, "0007-Add-a-context.patch"), "patches/0007-Add-a-context.patch: is num"),
-        (lambda c: rename(c, "0002-x.patch"), f"patches/0002-x.patch: an export names it …-{ADD[5:]}"),
-        (lambda c: row(c, ADD, f"{ADD} from 1.5.0"), f"patches/series: {ADD}: the lock has no relea"),
-        (lambda c: row(c, ADD, f"{ADD} from 1.1.0"), "guardrails/upstream.toml: 1.0.0: its patched"),
-        (lambda c: row(c, ADD, f"{ADD} before 2.0.0"), f"patches/before/2.0.0/{ADD}: listed in the"),
+        (
+            lambda c: rename(c, "0007-Add-a-context.patch"),
+            "patches/0007-Add-a-context.patch: is num",
+        ),
+        (
+            lambda c: rename(c, "0002-x.patch"),
+            f"patches/0002-x.patch: an export names it …-{ADD[5:]}",
+        ),
+        (
+            lambda c: row(c, ADD, f"{ADD} from 1.5.0"),
+            f"patches/series: {ADD}: the lock has no relea",
+        ),
+        (
+            lambda c: row(c, ADD, f"{ADD} from 1.1.0"),
+            "guardrails/upstream.toml: 1.0.0: its patched",
+        ),
+        (
+            lambda c: row(c, ADD, f"{ADD} before 2.0.0"),
+            f"patches/before/2.0.0/{ADD}: listed in the",
+        ),
         (wrong_tree, "guardrails/upstream.toml: 2.0.0: its patched tree is "),
     ],
 )
@@ -198,8 +213,14 @@ def in_another_folder(name: str) -> Callable[[Path], None]:
 
 SPOILT_VARIANTS = {
     "a byte": (flip_a_byte, f"patches/{VARIANT}: an export of 1.1.0 differs: run refresh-patches"),
-    "a byte around it": (flip_in_context, f"patches/{VARIANT}: does not apply to 1.1.0: guardrails/run.py: "),
-    "a byte of what it says": (flip_in_the_message, f"patches/{VARIANT}: its trailer Topic says nothing"),
+    "a byte around it": (
+        flip_in_context,
+        f"patches/{VARIANT}: does not apply to 1.1.0: guardrails/run.py: ",
+    ),
+    "a byte of what it says": (
+        flip_in_the_message,
+        f"patches/{VARIANT}: its trailer Topic says nothing",
+    ),
     "removed": (Path.unlink, "guardrails/upstream.toml: 1.1.0: its patched tree is "),
     "unlisted": (
         lambda variant: shutil.copy(variant, variant.with_name("0003-x.patch")),
@@ -209,7 +230,10 @@ SPOILT_VARIANTS = {
         in_another_folder("1.5.0"),
         "patches/before/1.5.0: the lock has no release 1.5.0: a folder is named for the oldest",
     ),
-    "of no release at all": (in_another_folder("new"), "patches/before/new: the lock has no release"),
+    "of no release at all": (
+        in_another_folder("new"),
+        "patches/before/new: the lock has no release",
+    ),
     "of a release that has none before it": (
         in_another_folder("1.0.0"),
         "patches/before/1.0.0/0001-Keep-the-context-in-step-10.patch: serves no release: delete it",

@@ -14,7 +14,7 @@ from scripts import build, lock_release
 def test_a_release_is_described_from_its_sdist(empty: Checkout) -> None:
     result = empty.run("lock", "--release", "1.0.0")
     assert (result.code, result.err) == (0, "")
-    assert result.out == "locked 1.0.0: line 1.0.0, Python 3.10, 3.11\n"
+    assert result.out == "locked 1.0.0: Python 3.10, 3.11\n"
     release = empty.lock["1.0.0"]
     content = (empty.sdists / release.sdist).read_bytes()
     assert release.sha256 == hashlib.sha256(content).hexdigest()
@@ -53,21 +53,6 @@ def test_pythons_on_which_nothing_installs_are_left_out() -> None:
     assert lock_release._pythons(classifiers, "") == ("3.13",)
 
 
-def test_the_line_is_the_newest_that_is_not_newer(checkout: Checkout) -> None:
-    checkout.publish("1.9.0")
-    checkout.publish("2.3.0")
-    for version in ("1.9.0", "2.3.0"):
-        assert checkout.run("lock", "--release", version).code == 0
-    assert checkout.lock["1.9.0"].line == "1.0.0"
-    assert checkout.lock["2.3.0"].line == "2.0.0"
-
-
-def test_a_line_can_be_named(checkout: Checkout) -> None:
-    checkout.publish("2.3.0")
-    assert checkout.run("lock", "--release", "2.3.0", "--line", "1.0.0").code == 0
-    assert checkout.lock["2.3.0"].line == "1.0.0"
-
-
 def test_locking_again_changes_nothing(checkout: Checkout) -> None:
     before = checkout.snapshot()
     for version in checkout.lock:
@@ -76,18 +61,39 @@ def test_locking_again_changes_nothing(checkout: Checkout) -> None:
 
 
 def test_an_older_release_is_locked_with_offsets(checkout: Checkout) -> None:
-    patches = [path.read_bytes() for path in checkout.patches("1.0.0")]
+    patches = [path.read_bytes() for path in checkout.patches("2.0.0")]
     checkout.publish("1.0.5", {"guardrails/run.py": "\n".join(["# odd"] * 3 + BODY) + "\n"})
-    assert checkout.run("lock", "--release", "1.0.5").code == 0
+    result = checkout.run("lock", "--release", "1.0.5")
+    assert (result.code, result.out) == (0, "locked 1.0.5: Python 3.10, 3.11\n")
     assert checkout.run("apply-patches").code == 0
     assert checkout.run("check-patches").err == ""
-    assert [path.read_bytes() for path in checkout.patches("1.0.0")] == patches
+    assert [path.read_bytes() for path in checkout.patches("2.0.0")] == patches
 
 
-def test_a_newer_release_has_its_line_exported_anew(checkout: Checkout) -> None:
-    checkout.publish("1.2.0", {"guardrails/run.py": "\n".join(["# more"] * 9 + BODY) + "\n"})
+def test_between_others_a_release_takes_what_is_before_the_next_newer_one(
+    checkout: Checkout,
+) -> None:
+    variant = checkout.vary()
+    checkout.publish("1.0.5", {"guardrails/run.py": "\n".join(["# odd"] * 3 + BODY) + "\n"})
+    assert checkout.run("lock", "--release", "1.0.5").code == 0
+    assert checkout.patches("1.0.5")[0] == variant
+    assert checkout.run("check-patches").err == ""
+
+
+def test_a_variant_fits_the_newest_release_that_takes_it(checkout: Checkout) -> None:
+    checkout.vary()
+    checkout.publish("1.2.0", {"guardrails/run.py": "\n".join(["# odd"] * 3 + BODY) + "\n"})
     result = checkout.run("lock", "--release", "1.2.0")
-    assert "exported anew, trees rebuilt: 1.0.0, 1.1.0, 1.2.0" in result.out
+    assert result.out.endswith("\nrebuilt: 1.0.0, 1.1.0, 1.2.0\n")
+    assert checkout.run("apply-patches").out.count("up to date") == 4
+    assert checkout.run("check-patches").err == ""
+
+
+def test_a_newer_release_has_the_series_exported_anew(checkout: Checkout) -> None:
+    checkout.publish("2.2.0", {"guardrails/run.py": "\n".join(["# more"] * 9 + BODY) + "\n"})
+    result = checkout.run("lock", "--release", "2.2.0")
+    assert "\nrebuilt: 1.0.0, 1.1.0, 2.0.0, 2.2.0" in result.out
+    assert len(checkout.files()) == 2
     assert checkout.run("apply-patches").out.count("up to date") == 4
     assert checkout.run("check-patches").err == ""
 
@@ -102,7 +108,7 @@ def test_a_patch_that_was_edited_by_hand_is_brought_in_order(checkout: Checkout)
     before = checkout.snapshot()
     rewrap(checkout)
     result = checkout.run("lock", "--release", "2.0.0")
-    assert "exported anew, trees rebuilt: 2.0.0" in result.out
+    assert "\nrebuilt: 1.0.0, 1.1.0, 2.0.0" in result.out
     assert checkout.snapshot() == before
 
 
@@ -114,16 +120,6 @@ def test_a_tree_with_commits_of_its_own_is_not_replaced(checkout: Checkout) -> N
     result = checkout.run("lock", "--release", "2.0.0")
     assert "guardrails/2.0.0: has commits that the series does not" in result.err
     assert checkout.snapshot() == before
-
-
-def test_nothing_is_written_if_the_patches_do_not_apply(checkout: Checkout) -> None:
-    checkout.publish("2.1.0", {"guardrails/run.py": "pass\n"})
-    before = checkout.snapshot()
-    result = checkout.run("lock", "--release", "2.1.0")
-    assert result.code == 1
-    assert "does not apply to 2.1.0: guardrails/run.py: hunk 1 (line 7)" in result.err
-    after = {path: text for path, text in checkout.snapshot().items() if ".building" not in path}
-    assert after == before
 
 
 def test_an_sdist_that_changed_is_refused(checkout: Checkout) -> None:
@@ -140,12 +136,6 @@ def test_an_sdist_that_changed_is_refused(checkout: Checkout) -> None:
     [
         ("1.0.1", None, "no sdist of 1.0.1 here"),
         ("1.0rc1", None, "not a final release's version"),
-        (
-            "0.1.0",
-            sdist("0.1.0"),
-            "no patch line is old enough for 0.1.0: the oldest starts at 1.0.0: start one, "
-            "patches/0.1.0 with an empty file `series`",
-        ),
         ("1.0.1", sdist("1.0.1")[:50], "not a whole .tar.gz"),
         ("1.0.1", archive(member("guardrails_ai-1.0.1/a", b"")), "no PKG-INFO"),
         (
@@ -172,14 +162,6 @@ def test_what_cannot_be_locked_is_said(
     assert not empty.layout.lock.exists()
 
 
-def test_a_line_that_is_not_there_is_refused(empty: Checkout) -> None:
-    assert "no such line" in empty.run("lock", "--release", "1.0.0", "--line", "0.9.0").err
-
-
-def test_a_line_that_starts_later_is_refused(checkout: Checkout) -> None:
-    assert "starts later" in checkout.run("lock", "--release", "0.9.0", "--line", "1.0.0").err
-
-
 @pytest.mark.parametrize("step", ["_apply", "exported"])
 def test_an_interrupt_writes_nothing(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch, step: str
@@ -193,11 +175,8 @@ def test_an_interrupt_writes_nothing(
     assert checkout.snapshot() == before
 
 
-def test_before_the_first_line_the_way_to_one_is_told(empty: Checkout) -> None:
+def test_without_patches_there_is_nothing_to_lock(empty: Checkout) -> None:
     shutil.rmtree(empty.layout.patches)
     assert empty.run("lock", "--release", "1.0.0").errors == [
-        "error: no patch line is old enough for 1.0.0: there is none yet: start one, "
-        "patches/1.0.0 with an empty file `series`"
+        "error: patches/series: lists no patch: restore it"
     ]
-    empty.start_line("1.0.0")
-    assert empty.run("lock", "--release", "1.0.0").code == 0

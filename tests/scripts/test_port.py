@@ -194,7 +194,9 @@ def test_what_a_release_has_already_it_goes_without(checkout: Checkout) -> None:
     checkout.publish("1.0.0", NINTH)
     checkout.layout.lock.write_text(
         checkout.layout.lock.read_text().partition('[release."1.0.0"]')[0]
-        + checkout.layout.lock.read_text()[checkout.layout.lock.read_text().index('[release."1.1') :]
+        + checkout.layout.lock.read_text()[
+            checkout.layout.lock.read_text().index('[release."1.1') :
+        ]
     )
     ninth_of_the_oldest(checkout)
     checkout.edit("2.0.0", "guardrails/run.py", "step_9 = 9", "step_9 = nine")
@@ -289,7 +291,7 @@ def test_a_commit_of_ones_own_is_not_taken_for_a_patch(stopped: Checkout) -> Non
     stopped.edit("1.1.0", "guardrails/call.py", "return 1", "return 2")
     stopped.commit("1.1.0", "Return two")
     result = refresh(stopped)
-    assert "guardrails/1.1.0: Return-two.patch is no patch of the series: drop or re" in result.err
+    assert "guardrails/1.1.0: Return-two.patch is none of the series: drop or ren" in result.err
 
 
 def test_a_series_that_changed_meanwhile_is_not_overwritten(stopped: Checkout) -> None:

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from checkout import ADD, REASON, STEP, TRAILERS, VARIANT, Checkout, git
+from checkout import REASON, STEP, TRAILERS, VARIANT, Checkout, git
 
-from scripts import build, files
+from scripts import files
 
 BOTH = ["0001-Keep-the-context-in-step-10.patch", "0002-Add-a-context.patch"]
 

@@ -62,7 +62,7 @@ def package(version: str, project: str) -> dict[str, str]:
 
 
 def buildable(root: Path, capsys: pytest.CaptureFixture[str] | None = None) -> Checkout:
-    """A checkout whose sdists are packages: the older line's of poetry's own kind."""
+    """A checkout whose sdists are packages: the older ones' of poetry's own kind."""
     kinds = {"1.0.0": POETRY, "1.1.0": POETRY, "2.0.0": PROJECT}
     checkout = make(root, {version: package(version, kind) for version, kind in kinds.items()})
     checkout.capsys = capsys
