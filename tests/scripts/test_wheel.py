@@ -46,9 +46,9 @@ build-backend = "poetry.core.masonry.api"
 """
 # The tree without patches was the first revision.
 WHEELS = [
-    "guardrails_ai-1.0.0+context.2-py3-none-any.whl",
-    "guardrails_ai-1.1.0+context.2-py3-none-any.whl",
-    "guardrails_ai-2.0.0+context.2-py3-none-any.whl",
+    "guardrails_ai-1.0.0+context.1-py3-none-any.whl",
+    "guardrails_ai-1.1.0+context.1-py3-none-any.whl",
+    "guardrails_ai-2.0.0+context.1-py3-none-any.whl",
 ]
 
 
@@ -128,7 +128,7 @@ def test_a_wheel_takes_the_place_of_its_release(checkout: Checkout, tmp_path: Pa
         text=True,
     )
     assert said.stdout == "2.0.0\n"
-    assert (target / "guardrails_ai-2.0.0+context.2.dist-info").is_dir()
+    assert (target / "guardrails_ai-2.0.0+context.1.dist-info").is_dir()
 
 
 def test_the_index_names_each_wheel_with_its_hash(checkout: Checkout, tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_older_revisions_stay_in_the_index(checkout: Checkout) -> None:
     checkout.run("wheel")
     shutil.copy(
         checkout.root / "dist" / WHEELS[2],
-        checkout.root / "dist" / WHEELS[2].replace("context.2", "context.1"),
+        checkout.root / "dist" / WHEELS[2].replace("context.1", "context.0"),
     )
     checkout.run("wheelhouse")
     page = (checkout.root / "dist/simple/guardrails-ai/index.html").read_text()
