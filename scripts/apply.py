@@ -16,12 +16,7 @@ from scripts.trees import Finding, State
 
 @dataclass(frozen=True)
 class Options:
-    """How to apply.
-
-    Attributes:
-        force: Rebuild whatever stands there, losing edits.
-        sdists: A folder of sdists to use instead of cache and index.
-    """
+    """Whether to rebuild whatever stands there, losing edits, and where to take sdists from."""
 
     force: bool = False
     sdists: Path | None = None
@@ -29,13 +24,7 @@ class Options:
 
 @dataclass(frozen=True)
 class _Job:
-    """A tree to build.
-
-    Attributes:
-        release: The lock's entry.
-        archive: The sdist's file name and content.
-        edited: Whether edits are lost.
-    """
+    """A tree to build from an sdist, and whether edits are lost."""
 
     release: Release
     archive: tuple[str, bytes]

@@ -160,8 +160,9 @@ def _check_exact(
         for diff in patchfile.diffs(patch.read_bytes()) if patch in exact else ():
             if diff.blobs[0] != before.get(diff.path):
                 raise PatchFailure(
-                    f"{series.shown(patch)}: applies to {version} only with an offset: {diff.path}: "
-                    f"{_first_hunk(diff)}: the patch was made from another version of this file",
+                    f"{series.shown(patch)}: applies to {version} only with an offset: "
+                    f"{diff.path}: {_first_hunk(diff)}: it was made from another version of this "
+                    "file",
                     folder,
                     version,
                 )

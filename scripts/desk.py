@@ -17,14 +17,9 @@ from scripts.series import Series
 
 @dataclass(frozen=True)
 class Desk:
-    """What is at hand.
+    """A checkout, its lock and its series, and a folder to move things into place from.
 
-    Attributes:
-        layout: The checkout.
-        locked: The lock.
-        made: The series.
-        scratch: A folder beside the trees, to be moved into place from.
-        sdists: A folder of sdists to use instead of cache and index.
+    Sdists come from their own folder, if there is one, instead of cache and index.
     """
 
     layout: Layout

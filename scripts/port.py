@@ -24,12 +24,9 @@ _EDIT = "edit"
 
 @dataclass(frozen=True)
 class Source:
-    """A release whose patches were changed.
+    """A release's tree, and its patches by title, as they were and as they are.
 
-    Attributes:
-        folder: Its tree; the tag `exported` has the patches as they were, HEAD as they are.
-        was: The patches as they were, by title, in the order of the commits.
-        now: The patches as they are.
+    The tag `exported` has the commits of the ones, HEAD those of the others, in their order.
     """
 
     folder: Path
@@ -48,9 +45,6 @@ def port(
         version: The release.
         own: Its patches as they are, by the titles that they have now; none for a new release.
         titles: The titles of all patches, in their new order.
-
-    Returns:
-        The release with its patches as they were and as they are.
 
     Raises:
         Failure: If it stops, or has stopped before and nobody has gone on.
@@ -74,7 +68,9 @@ def port(
 
 def told(made: Series, version: str, source: Source, ported: Source) -> Iterator[str]:
     """What somebody should look at in a release that was ported from another one."""
-    for path, (title, now) in zip(made.patches(version), ported.now.items(), strict=True):
+    for path, (title, now) in zip(
+        made.patches(version), made.contents(version).items(), strict=True
+    ):
         known = (source.now.get(title), ported.was.get(title))
         if not any(patchfile.alike(now, each) for each in known if each):
             yield f"{series.shown(path)}: merged, so look at it"
@@ -117,23 +113,23 @@ def _queue(
     desk: Desk, source: Source, own: Mapping[str, bytes], titles: Sequence[str]
 ) -> Iterator[Path]:
     """The patches to apply: the other release's, or the release's own and what was edited in it."""
-    folder = desk.scratch / "queue"
     for number, title in enumerate(titles, start=1):
         mine, was, now = own.get(title), source.was.get(title), source.now.get(title)
         name, edits = f"{number:04d}-{title}", b""
         if mine and was and now and not patchfile.alike(mine, was):
-            if not patchfile.alike(was, now):
-                edits = _edits(desk, source, title)
-            content = _with_mail(mine, was, now)
-        elif mine or not was:
-            # What both had alike, what is new, and what only this release has.
-            content = now or (b"" if was else mine or b"")
-        else:
-            content = b""
-        if content:
-            yield _written(folder / name, content)
-        if edits:
-            yield _written(folder / _EDIT / name, edits)
+            edits = b"" if patchfile.alike(was, now) else _edits(desk, source, title)
+            mine = _with_mail(mine, was, now)
+        elif now and (mine or not was):
+            # What both had alike, and what is new; not what only the other release had.
+            mine = now
+        elif was:
+            mine = None
+        for folder, content in (("queue", mine), (_EDIT, edits)):
+            if content:
+                path = desk.scratch / folder / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+                yield path
 
 
 def _with_mail(mine: bytes, was: bytes, now: bytes) -> bytes:
@@ -163,7 +159,7 @@ def _edits(desk: Desk, source: Source, title: str) -> bytes:
     message = git.run(place, "log", "-1", "--format=fixup! %s", now).strip()
     tree = ("commit-tree", f"{now}^{{tree}}", "-p", "HEAD", "-m", message)
     commits = f"HEAD..{git.run(place, *tree).strip()}"
-    return build.exported(place, commits, desk.scratch / _EDIT / title)[0].read_bytes()
+    return build.exported(place, commits, desk.scratch / "edits" / title)[0].read_bytes()
 
 
 def _commits(place: Path, ref: str, titles: Iterable[str]) -> dict[str, str]:
@@ -215,12 +211,6 @@ def _squash(place: Path) -> None:
 
 def _exported(place: Path, commits: str, output: Path) -> dict[str, bytes]:
     return series.titled(build.exported(place, commits, output))
-
-
-def _written(path: Path, content: bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
 
 
 def _commit(tree: Path, name: str) -> str:

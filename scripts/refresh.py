@@ -28,14 +28,7 @@ _Step = tuple[str, Source, Source]
 
 @dataclass(frozen=True)
 class _Edit:
-    """What was done in a release's tree.
-
-    Attributes:
-        version: The release.
-        source: Its patches as they were and as they are.
-        renamed: The new titles of patches that have other subjects now, by the old ones.
-        titles: The titles of all patches, in their new order.
-    """
+    """What was done in a release's tree: which titles are others now, and all titles in order."""
 
     version: str
     source: Source

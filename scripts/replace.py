@@ -14,12 +14,9 @@ from scripts.series import Series, Wanted
 
 @dataclass(frozen=True)
 class Change:
-    """What the series is to become.
+    """What the series is to become: the patches' titles in order, and what each release has.
 
-    Attributes:
-        titles: The titles of the patches, in their new order.
-        wanted: What each release is to have of them.
-        edited: The releases whose trees have commits that went into it, to be replaced.
+    The trees of the edited releases have commits that went into it, and may be replaced.
     """
 
     titles: Sequence[str]

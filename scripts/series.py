@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 
 from scripts import lock, patchfile
@@ -28,13 +29,7 @@ Wanted = Mapping[str, Mapping[str, bytes]]
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the series.
-
-    Attributes:
-        name: The patch's file name, the same in every folder.
-        start: The oldest release that has the patch; empty if all old ones do.
-        end: The oldest release that no longer needs it; empty if all new ones do.
-    """
+    """A patch: its file's name in every folder, and from which release to before which it is."""
 
     name: str
     start: str = ""
@@ -66,13 +61,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Series:
-    """A folder of patches.
-
-    Attributes:
-        folder: The folder.
-        releases: The releases that it serves, oldest first.
-        rows: The rows of its series, in order.
-    """
+    """A folder of patches, the releases that it serves, oldest first, and the rows in order."""
 
     folder: Path
     releases: tuple[str, ...]
@@ -131,14 +120,10 @@ def titled(patches: Iterable[Path]) -> dict[str, bytes]:
 
 
 def load(folder: Path, releases: Iterable[str]) -> Series:
-    """Read a series.
-
-    Args:
-        folder: The folder of patches.
-        releases: The releases that it serves.
+    """Read the series in a folder, for some releases.
 
     Raises:
-        Failure: If the series is empty, or does not fit the files and the releases.
+        Failure: If it is empty, or does not fit the files and the releases.
     """
     made = parsed(folder, releases)
     if found := list(problems(made)):
@@ -175,7 +160,7 @@ def _text(folder: Path) -> str:
 
 
 def problems(made: Series) -> Iterator[str]:
-    """What a series, its files and the releases disagree on, one text each: where and what to do."""
+    """What a series, its files and the releases disagree on, a text each: where, what to do."""
     if not made.rows:
         yield f"{shown(made.folder / FILE)}: lists no patch: restore it"
     yield from _bad_rows(made)
@@ -236,46 +221,32 @@ def write(folder: Path, releases: Iterable[str], titles: Sequence[str], wanted: 
     """
     for old in folder.rglob("*.patch"):
         old.unlink()
-    made, rows = Series(folder, tuple(sorted(releases, key=lock.order)), ()), []
     having = [title for title in titles if any(title in each for each in wanted.values())]
+    text = _text(folder).splitlines()
+    rows = list(takewhile(lambda row: not row or row.startswith("#"), text))
+    ends = {version: after(sorted(releases, key=lock.order), version) for version in wanted}
     for number, title in enumerate(having, start=1):
-        held = {version: contents.get(title) for version, contents in wanted.items()}
-        row = _row(made, f"{number:04d}-{title}", held)
-        _write_files(made, row.name, held)
-        rows.append(row.text)
+        held = {ends[version]: each.get(title) for version, each in wanted.items()}
+        rows.append(_write(folder, f"{number:04d}-{title}", held).text)
     for place in [*folder.glob(f"{BEFORE}/*"), *folder.glob(BEFORE)]:
         if not any(place.iterdir()):
             place.rmdir()
-    text = "".join(f"{row}\n" for row in [*_heading(_text(folder)), *rows])
-    (folder / FILE).write_text(text, encoding="utf-8")
+    (folder / FILE).write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
     return load(folder, releases)
 
 
-def _row(made: Series, name: str, held: Mapping[str, bytes | None]) -> Row:
-    versions = list(held)
-    having = [at for at, version in enumerate(versions) if held[version] is not None]
-    first, last = having[0], having[-1]
-    if len(having) <= last - first:
+def _write(folder: Path, name: str, held: Mapping[str, bytes | None]) -> Row:
+    """Writes the files of a patch, of which it is known what is held before each release."""
+    ends = [end for end, content in held.items() if content is not None]
+    rest = list(held)[list(held).index(ends[0]) :]
+    if rest[: len(ends)] != ends:
         raise Failure(f"{name}: a release between those that have it does not have it")
-    end = after(made.releases, versions[first])
-    start = after(made.releases, versions[last + 1]) if last + 1 < len(versions) else ""
-    return Row(name, start, end)
-
-
-def _write_files(made: Series, name: str, held: Mapping[str, bytes | None]) -> None:
     newer = b""
-    for version, content in held.items():
-        if content is None or (newer and patchfile.alike(content, newer)):
-            continue
-        end = after(made.releases, version)
-        place = made.folder / Row(name, end=end).file
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content)
-        newer = content
-
-
-def _heading(text: str) -> list[str]:
-    """The comments and empty rows that a series starts with."""
-    rows = text.splitlines()
-    first = next((at for at, row in enumerate(rows) if row and not row.startswith("#")), len(rows))
-    return rows[:first]
+    for end in ends:
+        content = held[end] or b""
+        if not newer or not patchfile.alike(content, newer):
+            place = folder / Row(name, end=end).file
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+            newer = content
+    return Row(name, start="".join(rest[len(ends) : len(ends) + 1]), end=ends[0])
