@@ -327,8 +327,8 @@ def _commits(tree: Path) -> list[tuple[int, str, str]]:
     numbers = [0, *(int(patch.name[:4]) for patch in SERIES.patches(tree.name))]
     log = git.run(tree, "log", "--reverse", "--format=%H %s", "upstream..HEAD")
     upstream = git.run(tree, "rev-parse", "upstream^{commit}").strip()
-    rows = [row.split(" ", 1) for row in (f"{upstream} pristine", *log.splitlines())]
-    return [(number, *row) for number, row in zip(numbers, rows, strict=True)]
+    rows = [row.partition(" ") for row in (f"{upstream} pristine", *log.splitlines())]
+    return [(n, commit, subject) for n, (commit, _, subject) in zip(numbers, rows, strict=True)]
 
 
 def _run_with(

@@ -48,7 +48,7 @@ _NEWEST_PATCHED = Subject("0.11.0", patched=True)
 
 SUBJECTS = (_REPORTED, _HOTFIXED, _NEWEST, _REPORTED_PATCHED, _NEWEST_PATCHED)
 
-# Each published tree beside the patched one of its line.
+# Each published tree beside the patched one of its minor version.
 COMPARISONS = (
     (_REPORTED, _REPORTED_PATCHED),
     (_HOTFIXED, _REPORTED_PATCHED),

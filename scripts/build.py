@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +27,8 @@ _ATTRIBUTES = "* -text -ident -filter -working-tree-encoding !diff !whitespace\n
 # What git says of a diff that it cannot apply; it stops for other reasons too.
 _NO_FIT = re.compile(r"^error: (patch failed: |.+: (does not exist|already exists))", re.MULTILINE)
 
-_AM_MAIL = ("am", "--keep-non-patch", "--keep-cr", "--no-scissors", "--no-gpg-sign")
-AM = (*_AM_MAIL, "--committer-date-is-author-date", "--whitespace=error", "-q")
+_MAIL = ("--keep-non-patch", "--keep-cr", "--no-scissors", "--no-gpg-sign")
+AM = ("am", *_MAIL, "--committer-date-is-author-date", "--whitespace=error", "-q")
 
 
 @dataclass(frozen=True)
@@ -72,25 +71,18 @@ def build(
         Failure: If the sdist is refused.
     """
     files.remove(folder)
-    with removed_unless_refused(folder):
+    try:
         base = _pristine(folder, version, archive)
         _apply(folder, version, patches)
         _check_exact(folder, version, base, patches, exact)
-        git.run(folder, "tag", "--force", EXPORTED)
-        head = git.run(folder, "rev-parse", "HEAD", "HEAD^{tree}").split()
-    return Built(folder, base, head[0], head[1])
-
-
-@contextmanager
-def removed_unless_refused(folder: Path) -> Iterator[None]:
-    """Remove a tree after any failure or interrupt, but for a patch that does not apply."""
-    try:
-        yield
+        git.run(folder, "tag", EXPORTED)
+        head, tree = git.run(folder, "rev-parse", "HEAD", "HEAD^{tree}").split()
     except PatchFailure:
         raise
     except BaseException:
         files.remove(folder)
         raise
+    return Built(folder, base, head, tree)
 
 
 def _pristine(folder: Path, version: str, archive: tuple[str, bytes]) -> str:

@@ -339,3 +339,19 @@ def test_without_the_files_of_the_edited_release_nothing_could_be_merged(
         varied.tree(version).rename(tmp_path / version)
     mend(varied)
     assert "context(older=11)" in varied.text("1.1.0")
+
+
+def test_a_release_that_had_nothing_of_its_own_gets_it_where_it_needs_it(
+    checkout: Checkout,
+) -> None:
+    rows = "\n".join(BODY).replace("step_28 = 28", "step_28 = zwei") + "\n"
+    checkout.publish("1.0.5", {"guardrails/run.py": rows})
+    assert checkout.run("lock", "--release", "1.0.5").code == 0
+    edit(checkout, "step_26 = 26", "step_26 = context(26)")
+    result = refresh(checkout)
+    name = "0001-Keep-the-context-in-step-10.patch"
+    assert f"patches/before/1.1.0/{name}: merged, so look at it\n" in result.out
+    assert checkout.files() == [*BOTH, f"before/1.0.5/{name}", f"before/1.1.0/{name}"]
+    for version in checkout.lock:
+        assert "step_26 = context(26)" in checkout.text(version)
+    assert sound(checkout)
