@@ -18,6 +18,8 @@ from scripts.series import Series
 
 # What a tree is ported from: the release as published, its patches as they were and as they are.
 _BASE, _OLD, _NEW = "refs/source/base", "refs/source/old", "refs/source/new"
+# Those that were there may be another release's: one in between may have come since.
+_OLD_BASE = "refs/source/old-base"
 _PATCHES = "upstream..HEAD"
 _EDIT = "edit"
 
@@ -101,12 +103,13 @@ def _taken_up(
 
 
 def _fetch(place: Path, folder: Path) -> None:
-    was = _commit(place, _NEW)
+    was, base = _commit(place, _NEW), _commit(place, f"{_BASE}^{{commit}}")
     refs = (f"+refs/tags/upstream:{_BASE}", f"+{build.EXPORTED}:{_OLD}", f"+HEAD:{_NEW}")
     git.run(place, "fetch", "-q", "--no-tags", str(folder.resolve()), *refs)
     if was:
         # The last port was from there.
         git.run(place, "update-ref", _OLD, was)
+    git.run(place, "update-ref", _OLD_BASE, base if was else _commit(place, f"{_BASE}^{{commit}}"))
 
 
 def _queue(
@@ -145,8 +148,8 @@ def _edits(desk: Desk, source: Source, title: str) -> bytes:
     It is what makes the commit of the one that the patch as it was would make in its place.
     """
     place = desk.scratch / "tree"
-    was = _commits(place, _OLD, source.was)[title]
-    now = _commits(place, _NEW, source.now)[title]
+    was = _commits(place, f"{_OLD_BASE}..{_OLD}", source.was)[title]
+    now = _commits(place, f"{_BASE}..{_NEW}", source.now)[title]
     git.run(place, "checkout", "-q", "--detach", f"{now}^")
     # Where it conflicts there, somebody has mended it, and that is a part of the edit.
     pick = ("cherry-pick", "--allow-empty", "--keep-redundant-commits", "-X", "theirs", was)
@@ -162,8 +165,8 @@ def _edits(desk: Desk, source: Source, title: str) -> bytes:
     return build.exported(place, commits, desk.scratch / "edits" / title)[0].read_bytes()
 
 
-def _commits(place: Path, ref: str, titles: Iterable[str]) -> dict[str, str]:
-    commits = git.run(place, "rev-list", "--reverse", f"{_BASE}..{ref}").split()
+def _commits(place: Path, span: str, titles: Iterable[str]) -> dict[str, str]:
+    commits = git.run(place, "rev-list", "--reverse", span).split()
     return dict(zip(titles, commits, strict=True))
 
 
