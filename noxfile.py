@@ -741,6 +741,9 @@ def service(session: nox.Session) -> None:
         path = os.pathsep.join([str(SERVICE / "trees" / named[which].name), str(ROOT)])
         session.run("python", "-m", "service", *kind, env={**home, "PYTHONPATH": path})
     session.run("python", "-m", "service.report", str(SERVICE), env={"PYTHONPATH": str(ROOT)})
+    for tree in named.values():
+        path = os.pathsep.join([str(SERVICE / "trees" / tree.name), str(ROOT)])
+        session.run("python", "-W", "ignore", "-m", "service.api", env={**home, "PYTHONPATH": path})
     session.chdir(ROOT)
 
 

@@ -1,6 +1,6 @@
 """The invariant, as a judge: what was exported, what was seen, and what came back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from .spans import Node, Span, draw_expected, draw_seen, expected_paths, outlasting, seen_paths
@@ -37,14 +37,9 @@ def sight_faults(stage: Stage, around: dict[str, str]) -> list[str]:
     acted = sorted(role for role, _ in stage.sights)
     faults = [] if acted == sorted(around) else [f"acted: {acted}, expected {sorted(around)}"]
     for role, sight in stage.sights:
-        should = Sight(VALUE, VALUE, NAME, SECRET, around.get(role), left_for(sight.left))
+        should = Sight(VALUE, VALUE, NAME, SECRET, around.get(role))
         faults += differences(role, should, sight)
     return faults
-
-
-def left_for(left: Iterable[str]) -> tuple[str, ...]:
-    """What may be seen of what others left: the LLM and its stream come before all the rest."""
-    return tuple(other for other in left if other in ("llm", "stream"))
 
 
 def return_faults(stage: Stage) -> list[str]:

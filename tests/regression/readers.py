@@ -11,7 +11,7 @@ from typing import Any, Callable, Optional
 from opentelemetry import trace
 
 from .loops import in_thread
-from .oracle import differences, left_for, return_faults
+from .oracle import differences, return_faults
 from .playing import KWARGS, MESSAGES, make_guard
 from .spans import Node, Span, node
 from .stage import ROOT, SECRET, Sight, Stage, own_span
@@ -126,8 +126,9 @@ class Reader:
             self.state = OVER
 
     def close(self, place: str) -> None:
-        """Closes the stream."""
+        """Closes the stream; the event loop closes what it was made from."""
         self._at(place, self.consumer.close, self.consumer.aclose)
+        self.loop.settle()
         self.state = OVER
 
     def drop(self) -> None:
@@ -181,8 +182,10 @@ class Reader:
         around.update({role: span_of(role) for role in self.roles})
         faults = []
         for role, sight in self.stage.sights:
-            left = left_for(sight.left)
-            wanted = Sight(self.value, self.value, self.name, SECRET, around[role], left)
+            if role == "closed" and self.guard == "AsyncGuard":
+                # The event loop closes an LLM's stream that nobody has any more.
+                continue
+            wanted = Sight(self.value, self.value, self.name, SECRET, around[role])
             faults += differences(role, wanted, sight)
         return faults
 

@@ -17,7 +17,7 @@ from opentelemetry import baggage, context
 from .backends import Tracing
 
 CALLER: ContextVar[Optional[str]] = ContextVar("CALLER", default=None)
-LEFT_BEHIND: ContextVar[tuple[str, ...]] = ContextVar("LEFT_BEHIND", default=())
+LEFT_BEHIND: ContextVar[tuple[tuple[int, str], ...]] = ContextVar("LEFT_BEHIND", default=())
 
 NAME = "the-guard"
 VALUE = "the-caller"
@@ -35,7 +35,7 @@ class Sight:
         guard: The name of the Guard whose call this is.
         secret: The API key among the call's kwargs.
         span: The current span's name.
-        left: Who has left something behind that is visible here.
+        left: Who of another call has left something behind that is visible here.
     """
 
     variable: Optional[str]
@@ -84,7 +84,7 @@ class Stage:
         self.sights.append((role, self.look()))
         with self.tracing.span(own_span(role)):
             yield
-        LEFT_BEHIND.set((*LEFT_BEHIND.get(), role))
+        LEFT_BEHIND.set((*LEFT_BEHIND.get(), (id(self), role)))
 
     def look(self) -> Sight:
         """Notes what is visible here."""
@@ -94,8 +94,12 @@ class Stage:
             guard=get_guard_name(),
             secret=get_call_kwargs().get("api_key"),
             span=self.tracing.current(),
-            left=LEFT_BEHIND.get(),
+            left=tuple(role for call, role in LEFT_BEHIND.get() if call != id(self)),
         )
+
+    def own_left(self) -> tuple[str, ...]:
+        """Who of this call has left something behind that is visible here."""
+        return tuple(role for call, role in LEFT_BEHIND.get() if call == id(self))
 
     def llm(self, *, messages: Any = None, **kwargs: Any) -> str:
         """The LLM's client, called by a Guard."""
@@ -119,8 +123,9 @@ def own_span(role: str) -> str:
 
 
 def _secret(held: Any) -> bool:
-    values: list[Any] = list(held.values()) if isinstance(held, dict) else [held]
-    return SECRET in [value for value in values if isinstance(value, str)]
+    if isinstance(held, dict):
+        return any(_secret(value) for value in held.values())
+    return isinstance(held, str) and held == SECRET
 
 
 def _text(value: Any) -> Optional[str]:

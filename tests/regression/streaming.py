@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, Callable
 
 from .loops import in_thread, run_async_guard, run_guard
@@ -28,25 +29,22 @@ class Source:
         chunks: What it streams.
         fails: Whether it hangs up after the first chunk.
         asked: How many chunks it was asked for.
-        completion_stream: The stream, where guardrails looks for an asynchronous one.
     """
 
     stage: Stage
     chunks: tuple[str, ...]
     fails: bool = False
     asked: int = 0
-    completion_stream: Any = None
 
     def llm(self, *, messages: Any = None, **kwargs: Any) -> Iterator[str]:
         """The LLM's client, called by a Guard."""
         with self.stage.act("llm"):
             return self._read()
 
-    async def async_llm(self, *, messages: Any = None, **kwargs: Any) -> "Source":
-        """The LLM's client, called by an AsyncGuard."""
+    async def async_llm(self, *, messages: Any = None, **kwargs: Any) -> SimpleNamespace:
+        """The LLM's client, called by an AsyncGuard, which looks for the stream there."""
         with self.stage.act("llm"):
-            self.completion_stream = self._async_read()
-        return self
+            return SimpleNamespace(completion_stream=self._async_read())
 
     def _read(self) -> Iterator[str]:
         try:
@@ -204,6 +202,8 @@ def perform(reading: Reading, stage: Stage) -> list[str]:
             run_async_guard("running", lambda: _async_perform(reading, consumer, guard))
         else:
             run_guard("absent", lambda: _perform(reading, consumer, guard))
+        # What an exception still holds is let go of.
+        gc.collect()
     return [*consumer.faults, *_reach_faults(reading, consumer), *heard]
 
 

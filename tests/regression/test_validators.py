@@ -95,14 +95,6 @@ def test_the_next_request_in_a_pool_thread_finds_nothing_of_the_last_one() -> No
         assert [sight.left for stage in requests for _, sight in stage.sights] == [(), ()]
 
 
-@pytest.mark.parametrize("loop", ["run-sync", "running"])
-def test_without_a_loop_of_its_own_siblings_find_nothing_of_each_other(loop: str) -> None:
-    with BACKENDS["opentelemetry"]() as tracing:
-        stage = Stage(tracing)
-        play(Scenario("Guard", "validate", loop, "validate", "opentelemetry"), stage)
-        assert [sight.left for sight in sights_of(stage, "second")] == [()]
-
-
 @pytest.mark.parametrize("method", ["async_validate", "async_validate_stream"])
 def test_a_validator_by_itself_sees_its_callers_variables(method: str) -> None:
     seen = run_async_guard("running", lambda: Served().by_itself(method))

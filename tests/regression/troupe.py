@@ -12,7 +12,7 @@ from guardrails.telemetry import legacy_validator_tracing
 
 from .backends import Tracing
 from .loops import close_current_loop, run_async_guard, run_guard, without_uvloop
-from .oracle import differences, left_for, return_faults, tree_faults
+from .oracle import differences, return_faults, tree_faults
 from .playing import KWARGS, MESSAGES
 from .plays import WHOLE, Check, Play, expected, handler, model
 from .spans import Span, draw_expected, draw_seen
@@ -119,8 +119,7 @@ class Player:
             around.update({check.role: span_of(check.role), handler(check.role): names.step})
         faults = return_faults(self.stage)
         for role, sight in self.stage.sights:
-            left = left_for(sight.left)
-            wanted = Sight(self.value, self.value, self.name, SECRET, around[role], left)
+            wanted = Sight(self.value, self.value, self.name, SECRET, around[role])
             faults += differences(role, wanted, sight)
         return [f"{self.value}: {fault}" for fault in faults]
 
