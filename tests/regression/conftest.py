@@ -41,9 +41,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Nothing but the installed package may be under test, whatever the working directory."""
-    found = importlib.util.find_spec("guardrails")
-    place = Path(found.origin if found and found.origin else "nowhere").resolve()
-    if not place.is_relative_to(Path(sysconfig.get_path("purelib")).resolve()):
+    spec = importlib.util.find_spec("guardrails")
+    place = spec.origin if spec and spec.origin else "nowhere"
+    if not Path(place).resolve().is_relative_to(Path(sysconfig.get_path("purelib")).resolve()):
         pytest.exit(f"guardrails is imported from {place}, which is not an installed package", 3)
     wanted, installed = session.config.getoption("--release"), version("guardrails-ai")
     if wanted and installed.split("+")[0] != wanted:

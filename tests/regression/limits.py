@@ -114,5 +114,5 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     stash = session.config.stash
     if NOTES in stash:
         shutil.rmtree(stash[NOTES], ignore_errors=True)
-    if stash.get(LOST, False):
+    if stash.get(LOST, False) and session.exitstatus != pytest.ExitCode.INTERRUPTED:
         session.exitstatus = STRUCK
