@@ -50,6 +50,8 @@ CONTROL_PYTHON = "3.11"
 BENCH_RELEASE = "0.11.0"
 PUBLISHED, PATCHED = (trees.Tree(BENCH_RELEASE, patched) for patched in (False, True))
 SCRIPTS_PYTHONS = ("3.10", "3.13")
+# After Ctrl-C, for those that have processes of their own to end; nox gives half a second.
+GRACE = 30.0
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv"
@@ -212,7 +214,12 @@ def pytest(
     """Runs the regression tests from a folder that has no `guardrails/` in it."""
     session.chdir(ROOT / REGRESSION)
     options = ("--numprocesses", "2", "--release", release, *arguments, *session.posargs)
-    session.run("python", "-m", "pytest", *options, success_codes=list(codes))
+    session.run(
+        *("python", "-m", "pytest", *options),
+        success_codes=list(codes),
+        interrupt_timeout=GRACE,
+        terminate_timeout=GRACE,
+    )
     session.chdir(ROOT)
 
 
@@ -675,7 +682,7 @@ def ui(session: nox.Session) -> None:
     install(session, "mlflow", "-c", subjects.SUBJECTS[-1].pins)
     command = ("python", "-m", "demo.ui", *filter(None, [os.environ.get("UI_PORT")]))
     home = environment(ROOT / results.FOLDER)
-    session.run(*command, env=home, interrupt_timeout=30, terminate_timeout=30)
+    session.run(*command, env=home, interrupt_timeout=GRACE, terminate_timeout=GRACE)
 
 
 BROWSER = ROOT / "out/browser"
@@ -690,8 +697,9 @@ def browser(session: nox.Session) -> None:
         session.error("there is no chromium: apt-get install chromium")
     install(session, "--no-deps", "-r", "requirements/browser.txt")
     shutil.rmtree(BROWSER, ignore_errors=True)
-    command = ("python", "-m", "pytest", "tests/browser", "--timeout=300", *session.posargs)
-    session.run(*command, env=environment(ROOT / results.FOLDER))
+    command = ("python", "-m", "pytest", "tests/browser", *session.posargs)
+    home = environment(ROOT / results.FOLDER)
+    session.run(*command, env=home, interrupt_timeout=GRACE, terminate_timeout=GRACE)
 
 
 # --- load ----------------------------------------------------------------------------------
@@ -739,7 +747,12 @@ def service(session: nox.Session) -> None:
         session.chdir(SERVICE)
         kind = (which, backend, loop, str(number), str(SERVICE))
         path = os.pathsep.join([str(SERVICE / "trees" / named[which].name), str(ROOT)])
-        session.run("python", "-m", "service", *kind, env={**home, "PYTHONPATH": path})
+        session.run(
+            *("python", "-m", "service", *kind),
+            env={**home, "PYTHONPATH": path},
+            interrupt_timeout=GRACE,
+            terminate_timeout=GRACE,
+        )
     session.run("python", "-m", "service.report", str(SERVICE), env={"PYTHONPATH": str(ROOT)})
     for tree in named.values():
         path = os.pathsep.join([str(SERVICE / "trees" / tree.name), str(ROOT)])

@@ -11,8 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-# A request that is not answered in so many seconds never is.
-PATIENCE = 120
+from regression.waiting import PATIENCE
 
 
 class Process:

@@ -26,14 +26,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regression.environment import prepare
+from regression.waiting import LIMIT
 
 from scoreboard import store
 
 if TYPE_CHECKING:
     from scoreboard.cells import Cell
 
-# A probe that takes longer hangs.
-PATIENCE = 60
 JOBS = 2
 STORE = "empty.db"
 # What guardrails imports sooner or later, and what it is recorded with; none imports guardrails.
@@ -139,14 +138,14 @@ def _patience() -> Iterator[None]:
     """A probe that hangs is broken, and does not hold up the rest."""
 
     def give_up(*_: object) -> None:
-        raise TimeoutError(f"no end within {PATIENCE} s")
+        raise TimeoutError(f"no end within {LIMIT:g} s")
 
     signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(PATIENCE)
+    signal.setitimer(signal.ITIMER_REAL, LIMIT)
     try:
         yield
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, expect
+from regression.waiting import PATIENCE
 
 from demo import page
 from demo.results import FOLDER, Result
@@ -134,7 +135,8 @@ def test_a_table_that_is_too_wide_scrolls_by_itself_and_by_keyboard(
     expect(region).to_be_focused()
     if hidden > 0:
         shown.page.keyboard.press("ArrowRight")
-        shown.page.wait_for_function("() => document.activeElement.scrollLeft > 0", timeout=5_000)
+        scrolled = "() => document.activeElement.scrollLeft > 0"
+        shown.page.wait_for_function(scrolled, timeout=1000 * PATIENCE)
     assert hidden == 0 or width_of(shown) != DESKTOP
 
 

@@ -9,14 +9,15 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from regression import waiting
 
 from demo import spans, ui
 from demo.results import Result
 from demo.subjects import SUBJECTS
 from screen import Screen, screen
 
-# MLflow's server reads its store for the first time, on a machine that may be slow.
-PATIENCE = 60_000
+# In milliseconds; MLflow's server reads its store for the first time.
+PATIENCE = 1000 * waiting.PATIENCE
 # A first visit begins with a hint and a chat, which cover what this is about.
 VISITED = {
     "mlflow.detectIssues.guidanceShown_v1": "true",

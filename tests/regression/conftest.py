@@ -1,9 +1,11 @@
 """Holds every test to its mark, and the package under test to being the installed one."""
 
+import importlib.util
 import logging
 import os
 import shutil
 import socket
+import sys
 import sysconfig
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -17,8 +19,11 @@ from .environment import prepare
 HOME = prepare()
 CONTROL = pytest.StashKey[Any]()
 
+from . import warm_up  # noqa: E402
 from .control import Control, patch_of  # noqa: E402
 from .leftovers import let_go, unheard  # noqa: E402
+
+pytest_plugins = ("regression.limits",)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,14 +42,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Nothing but the installed package may be under test, whatever the working directory."""
-    import guardrails
-
-    place = Path(guardrails.__file__).resolve()
-    if not place.is_relative_to(Path(sysconfig.get_path("purelib")).resolve()):
+    spec = importlib.util.find_spec("guardrails")
+    place = spec.origin if spec and spec.origin else "nowhere"
+    if not Path(place).resolve().is_relative_to(Path(sysconfig.get_path("purelib")).resolve()):
         pytest.exit(f"guardrails is imported from {place}, which is not an installed package", 3)
-    wanted, found = session.config.getoption("--release"), version("guardrails-ai")
-    if wanted and found.split("+")[0] != wanted:
-        pytest.exit(f"guardrails-ai {found} is installed, {wanted} is to be tested", 3)
+    wanted, installed = session.config.getoption("--release"), version("guardrails-ai")
+    if wanted and installed.split("+")[0] != wanted:
+        pytest.exit(f"guardrails-ai {installed} is installed, {wanted} is to be tested", 3)
+    # The controller of xdist's workers runs no tests itself.
+    if not session.config.pluginmanager.hasplugin("dsession"):
+        warm_up.import_late()
+        warm_up.open_store(HOME)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -88,22 +96,20 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         control.write(ledgers / f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}.json")
 
 
-def pytest_unconfigure() -> None:
+def pytest_unconfigure(config: pytest.Config) -> None:
+    os.chdir(config.invocation_params.dir)
     # What an unpatched tree left open ends with the process, and finds no store any more.
     logging.disable(logging.CRITICAL)
     shutil.rmtree(HOME, ignore_errors=True)
 
 
-@pytest.fixture(autouse=True, scope="session")
-def store() -> Iterator[None]:
-    """MLflow's store: one SQLite file for the session, and a folder that it makes beside us."""
-    import mlflow
-
-    before = Path.cwd()
-    os.chdir(HOME)
-    mlflow.set_tracking_uri(f"sqlite:///{HOME}/mlflow.db")
+@pytest.fixture(autouse=True)
+def imported() -> Iterator[None]:
+    """No test's limit has to do for imports: those were made before."""
+    before = set(sys.modules)
     yield
-    os.chdir(before)
+    late = sys.modules.keys() - before
+    assert len(late) < warm_up.MANY, f"name in warm_up.LATE what imports {sorted(late)}"
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -5,6 +5,7 @@ well with other tests around.
 """
 
 import asyncio
+import faulthandler
 import gc
 import json
 import os
@@ -17,11 +18,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .waiting import PATIENCE
+from .waiting import PATIENCE, joined
 
 WARM_UP, CALLS = 20, 100
-# How long threads that have been told to end may take, all together.
-GRACE = 2.0
+# For the whole process, which first imports guardrails and all that it needs.
+WHOLE = 2 * PATIENCE
+# For threads that have been told to end, all together: where they do not, it is waited in vain.
+GRACE = PATIENCE / 20
 
 Call = Callable[[], None]
 
@@ -55,7 +58,7 @@ def left_by(case: str, uvloop: bool, home: Path) -> Left:
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
         capture_output=True,
         text=True,
-        timeout=PATIENCE * 2,
+        timeout=WHOLE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -64,6 +67,8 @@ def left_by(case: str, uvloop: bool, home: Path) -> Left:
 
 def main(case: str, uvloop: bool) -> None:
     """Makes the calls here, and prints what they left."""
+    # Whoever waits for this process may have ended.
+    faulthandler.dump_traceback_later(WHOLE, exit=True)
     from guardrails import validator_service
     from guardrails.settings import settings
 
@@ -112,12 +117,15 @@ def _more_files(before: int) -> int:
 
 
 def _more_threads(before: list[threading.Thread]) -> int:
-    """Waits, within bounds, for threads to end; a pool may grow to its size."""
-    until = time.monotonic() + GRACE
-    for thread in set(threading.enumerate()) - set(before):
-        thread.join(max(0.0, until - time.monotonic()))
-    more = threading.active_count() - len(before)
-    return max(0, more - min(32, (os.cpu_count() or 1) + 4))
+    """Waits, within bounds, until no more are left than a pool may grow to."""
+    pool, until = min(32, (os.cpu_count() or 1) + 4), time.monotonic() + GRACE
+    while True:
+        new = set(threading.enumerate()) - set(before)
+        more = threading.active_count() - len(before) - pool
+        if more <= 0 or time.monotonic() > until:
+            return max(0, more)
+        for thread in new:
+            thread.join(GRACE / len(new) / 10)
 
 
 def _in_the_main_thread(call: Call, times: int) -> bool:
@@ -186,9 +194,7 @@ def _in_threads_with_the_users_loop(call: Call, times: int) -> bool:
 
 
 def _in_a_thread(call: Call) -> None:
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    thread.join(PATIENCE)
+    joined(threading.Thread(target=call, daemon=True))
 
 
 CASES: dict[str, Callable[[Call, int], bool]] = {

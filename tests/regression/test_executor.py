@@ -53,9 +53,11 @@ def test_the_context_is_that_of_the_moment_of_the_call(loop: str) -> None:
         asyncio.get_running_loop().set_default_executor(pool)
         busy = pool.submit(free.wait, PATIENCE)
         VARIABLE.set("at the call")
-        future = run_in_executor(VARIABLE.get)
-        VARIABLE.set("after the call")
-        free.set()
+        try:
+            future = run_in_executor(VARIABLE.get)
+            VARIABLE.set("after the call")
+        finally:
+            free.set()
         assert await future == "at the call"
         assert busy.result(PATIENCE)
 

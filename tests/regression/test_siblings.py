@@ -14,8 +14,7 @@ from .playing import make_guard
 from .spans import Node, node
 from .stage import ROOT
 from .validators import Acted
-
-PATIENCE = 20.0
+from .waiting import PATIENCE
 
 
 class Failure(Exception):

@@ -155,7 +155,7 @@ def _in_threads(players: list[Player], loop: str) -> None:
         finally:
             for thread in threads:
                 thread.join(PATIENCE)
-                assert not thread.is_alive(), f"a call did not end within {PATIENCE} s"
+                assert not thread.is_alive(), f"a call did not end within {PATIENCE:g} s"
     if errors:
         raise errors[0]
 

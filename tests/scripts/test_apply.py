@@ -9,11 +9,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from checkout import Checkout, git
+from regression.waiting import PATIENCE
 
 from scripts import build, files, sdist, trees
 from scripts.layout import ROOT
@@ -375,7 +375,7 @@ def test_a_signal_stops_the_command_with_130(
     fake = tmp_path / "bin"
     fake.mkdir()
     os.mkfifo(tmp_path / "reached")
-    hang = f"echo x > {tmp_path}/reached; exec sleep 30"
+    hang = f"echo x > {tmp_path}/reached; exec sleep {2 * PATIENCE}"
     script = f'case "$*" in *" commit "*) {hang};; esac; exec {shutil.which("git")} "$@"'
     (fake / "git").write_text(f"#!/bin/sh\n{script}\n")
     (fake / "git").chmod(0o755)
@@ -389,7 +389,7 @@ def test_a_signal_stops_the_command_with_130(
     )
     (tmp_path / "reached").read_text()
     process.send_signal(stop)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert err == "error: interrupted: nothing is left half done\n"
     assert checkout.snapshot() == before
@@ -425,8 +425,13 @@ def test_nothing_to_do_for_23_trees_is_under_a_second(
     patches = checkout.patches("2.0.0")
     for number in range(23):
         shutil.copytree(checkout.tree("2.0.0"), checkout.root / "many" / str(number))
-    start = time.perf_counter()
+    start = worked()
     for number in range(23):
         found = trees.inspect(checkout.root / "many" / str(number), trees.digest(release, patches))
         assert found.state is trees.State.CURRENT
-    assert time.perf_counter() - start < 1
+    assert worked() - start < 1
+
+
+def worked() -> float:
+    """The seconds that this process and those that it waited for have had a processor."""
+    return sum(os.times()[:4])

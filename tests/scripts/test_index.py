@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from checkout import Checkout, sdist
+from regression.waiting import PATIENCE
 
 from scripts import index
 from scripts.index import Settings
@@ -56,7 +57,7 @@ def server() -> Iterator[Server]:
         thread.start()
         yield made
         http.shutdown()
-        thread.join()
+        thread.join(PATIENCE)
 
 
 @pytest.fixture

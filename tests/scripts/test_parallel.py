@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from checkout import Checkout
+from regression.waiting import PATIENCE
 
 from scripts import build, fetch, parallel
 
@@ -21,7 +22,7 @@ def test_results_come_in_the_order_of_the_items() -> None:
 
     def work(item: int) -> int:
         if item == 1:
-            assert second.wait(5)
+            assert second.wait(PATIENCE)
         second.set()
         return -item
 
@@ -33,7 +34,7 @@ def test_the_first_failure_in_that_order_is_told() -> None:
 
     def work(item: int) -> None:
         if item == 1:
-            assert failed.wait(5)
+            assert failed.wait(PATIENCE)
         failed.set()
         raise ValueError(item)
 
@@ -55,7 +56,7 @@ def test_nothing_is_begun_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> No
         begun.append(item)
         if item == 0:
             raise ValueError
-        assert cancelled.wait(5)
+        assert cancelled.wait(PATIENCE)
 
     monkeypatch.setattr(parallel, "_cancel", told)
     with pytest.raises(ValueError):
@@ -67,7 +68,7 @@ def meet(work: Callable[..., object], parties: int) -> Callable[..., object]:
     barrier = threading.Barrier(parties)
 
     def together(*arguments: object, **options: object) -> object:
-        barrier.wait(10)
+        barrier.wait(PATIENCE)
         return work(*arguments, **options)
 
     return together
@@ -112,7 +113,7 @@ def test_an_interrupt_ends_the_git_of_every_thread(
     fake = tmp_path / "bin"
     fake.mkdir()
     hang = f'*"{checkout.root}/guardrails/.building-1."*" commit "*'
-    script = f'case "$*" in {hang}) echo x >> {tmp_path}/there; exec sleep 30;; esac'
+    script = f'case "$*" in {hang}) echo x >> {tmp_path}/there; exec sleep {2 * PATIENCE};; esac'
     (fake / "git").write_text(f'#!/bin/sh\n{script}\nexec {shutil.which("git")} "$@"\n')
     (fake / "git").chmod(0o755)
     os.mkfifo(tmp_path / "there")
@@ -131,5 +132,5 @@ def test_an_interrupt_ends_the_git_of_every_thread(
     monkeypatch.setenv("PATH", f"{fake}:{os.environ['PATH']}")
     start = time.perf_counter()
     assert checkout.run("apply-patches", "--force").code == 130
-    assert time.perf_counter() - start < 20
+    assert time.perf_counter() - start < PATIENCE
     assert checkout.snapshot() == before
