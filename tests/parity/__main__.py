@@ -13,50 +13,57 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.parity.compare import Difference
 from tests.parity.generate import programs
+from tests.parity.known import KINDS, kind_of
 from tests.parity.pair import Pair
 from tests.parity.program import Program, shown
 from tests.parity.simplify import simplified
+from tests.parity.table import Case, allowed
 
 
 class Hunt:
-    """Looks for differences, and tells each kind once.
+    """Looks for differences that are not allowed, and tells each kind once.
 
     Args:
         pair: Both trees.
         shrink: Whether to look for the smallest program of a kind.
+        new: Whether to leave out kinds that are known.
     """
 
-    def __init__(self, pair: Pair, *, shrink: bool) -> None:
-        self.pair, self.shrink = pair, shrink
+    def __init__(self, pair: Pair, *, shrink: bool, new: bool) -> None:
+        self.pair, self.shrink, self.new = pair, shrink, new
         self.played, self.differing = 0, 0
-        self.kinds: dict[str, Program] = {}
+        self.told: set[str] = set()
+        self.known: dict[str, int] = {}
 
     def look_at(self, program: Program) -> None:
         """Plays a program, and tells what is new."""
         self.played += 1
-        found = self.pair.compare(program)
+        found = self.pair.refused(program)
         self.differing += bool(found)
-        new = [each for each in found if each.kind not in self.kinds]
+        for case in found:
+            self.known.setdefault(kind_of(case), self.played)
+        new = [case for case in found if self._is_new(case)]
         if new and (flaky := self.pair.against_itself(program)):
             print(f"\n#{self.played} FLAKY\n{program.dumped()}\n{flaky[0]}", flush=True)
-            return
-        for difference in new:
-            if difference.kind not in self.kinds:
-                self._tell(program, difference)
+        elif new:
+            self._tell(program, new[0])
 
-    def _tell(self, program: Program, difference: Difference) -> None:
-        self.kinds[difference.kind] = program
+    def _is_new(self, case: Case) -> bool:
+        return case.difference.kind not in self.told and not (self.new and kind_of(case))
+
+    def _tell(self, program: Program, case: Case) -> None:
+        self.told.add(case.difference.kind)
         if self.shrink:
-            program = simplified(program, lambda each: self._shows(each, difference.kind))
-        found = self.pair.compare(program)
-        self.kinds.update({each.kind: program for each in found})
+            program = simplified(program, lambda each: self._shows(each, case.difference.kind))
+        found = self.pair.refused(program)
+        self.told.update(each.difference.kind for each in found)
         print(f"\n#{self.played} {program.dumped()}\n{shown(program)}", flush=True)
-        print(*found, sep="\n", flush=True)
+        for each in found:
+            print(f"[{kind_of(each)}] {each.difference}", flush=True)
 
     def _shows(self, program: Program, kind: str) -> bool:
-        return kind in {each.kind for each in self.pair.compare(program)}
+        return kind in {each.difference.kind for each in self.pair.refused(program)}
 
 
 def main() -> None:
@@ -67,13 +74,28 @@ def main() -> None:
     parser.add_argument("--programs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--replay", type=Program.loaded)
+    parser.add_argument("--known", action="store_true", help="play the examples")
     parser.add_argument("--no-shrink", action="store_true")
+    parser.add_argument("--new", action="store_true", help="leave out kinds that are known")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Pair(options.published, options.patched, Path(folder)) as pair:
         if options.replay:
             replay(pair, options.replay)
+        elif options.known:
+            play_known(pair)
         else:
-            hunt(Hunt(pair, shrink=not options.no_shrink), options.programs, options.seed)
+            hunting = Hunt(pair, shrink=not options.no_shrink, new=options.new)
+            hunt(hunting, options.programs, options.seed)
+
+
+def play_known(pair: Pair) -> None:
+    """Plays the examples, and says for each whether it shows its kind."""
+    for kind in KINDS:
+        for program in kind.programs:
+            found = pair.refused(program)
+            shows = any(kind.shows(case) for case in found)
+            print(f"{'shows' if shows else 'DOES NOT SHOW'} {kind.name}\n  {program.dumped()}")
+            print(*(f"  {case.difference}" for case in found), sep="\n", flush=True)
 
 
 def replay(pair: Pair, program: Program) -> None:
@@ -85,7 +107,14 @@ def replay(pair: Pair, program: Program) -> None:
             print(f"  {when:8.3f} {who}: {what}")
         for kind, lines in observed.items():
             print(*(f"  {kind}: {line}" for line in lines), sep="\n")
-    print("\nflaky:", *pair.against_itself(program), "\ndifferences:", *pair.compare(program), sep="\n")
+    print("\nflaky:", *pair.against_itself(program), "\ndifferences:", *_told(pair.cases(program)), sep="\n")
+
+
+def _told(cases: list[Case]) -> list[str]:
+    return [
+        f"{case.difference}\n    {f'allowed: {entry.name}' if entry else kind_of(case)}"
+        for case, entry in allowed(cases)
+    ]
 
 
 def hunt(hunting: Hunt, number: int, start: int) -> None:
@@ -106,7 +135,9 @@ def hunt(hunting: Hunt, number: int, start: int) -> None:
 
     look()
     took = time.monotonic() - begun
-    print(f"\n{hunting.played} programs in {took:.0f} s, {hunting.differing} differ, {len(hunting.kinds)} kinds")
+    print(f"\n{hunting.played} programs in {took:.0f} s, {hunting.differing} differ")
+    for kind in KINDS:
+        print(f"{kind.name}: {hunting.known.get(kind.name, 'not met')}")
 
 
 if __name__ == "__main__":

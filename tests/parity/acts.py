@@ -131,6 +131,11 @@ def _current(actor: Actor, _: str) -> None:
     actor.note(f"current span: {getattr(trace.get_current_span(), 'name', 'none')}")
 
 
+def _buffer(actor: Actor, _: str) -> None:
+    kept = [each.accumulated_chunks for each in actor.stage.validators if each.check.buffer]
+    actor.note(f"looks at what is kept: {kept}")
+
+
 _EITHER: dict[str, Callable[[Actor, str], None]] = {
     "set": _set,
     "reset": _reset,
@@ -141,6 +146,7 @@ _EITHER: dict[str, Callable[[Actor, str], None]] = {
     "precision": _precision,
     "library": _library,
     "current": _current,
+    "buffer": _buffer,
 }
 
 

@@ -59,7 +59,7 @@ class Playing(Validator):
         self.stage.stagger(actor.call, self.number)
         actor.note(f"judges {value!r}")
         if self.check.buffer:
-            actor.note(f"has kept {list(self.accumulated_chunks)}")
+            actor.note(f"has kept {self.accumulated_chunks!r}")
         actor.act(self.check.does)
         return self.judge(value, actor)
 
@@ -109,7 +109,7 @@ class Streaming(Sync):
 
     def validate_stream(self, chunk: Any, metadata: dict[str, Any], **kwargs: Any) -> Any:
         self.accumulated_chunks.append(chunk)
-        self.actor(metadata).note(f"accumulates {list(self.accumulated_chunks)}")
+        self.actor(metadata).note(f"accumulates {self.accumulated_chunks!r}")
         result = self.validate("".join(self.accumulated_chunks), metadata)
         if result is not None and result.validated_chunk is None:
             result.validated_chunk = chunk
@@ -173,6 +173,7 @@ def inner_guards(stage: Stage) -> tuple[Any, Any]:
 
 def _made(kind: Any, stage: Stage, checks: tuple[Check, ...], name: str) -> Any:
     made = [validator(stage, check, f"{name}{at}", at) for at, check in enumerate(checks)]
+    stage.validators += made
     guard = kind.for_string(made, name=f"{name}-guard")
     guard.configure(num_reasks=0)
     return guard

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -84,4 +85,6 @@ def _order(published: list[Any], patched: list[Any]) -> Iterator[Difference]:
 
 
 def _facts(name: str, published: list[str], patched: list[str]) -> Iterator[Difference]:
-    yield from _lines(name, published, patched)
+    one, other = Counter(published), Counter(patched)
+    yield from (Difference(name, line, NOTHING) for line in (one - other).elements())
+    yield from (Difference(name, NOTHING, line) for line in (other - one).elements())

@@ -48,7 +48,7 @@ CHECKS = st.builds(
     how=one_of("sync", "async", "delegate", "validate", "chunk", "stream"),
     verdict=one_of("pass", "fail", "pass", "fail once", "override", "none"),
     on_fail=one_of(*ON_FAILS),
-    does=acts(*ANYWHERE, *ANYWHERE, *FATAL, *BRIDGES, *ASYNC_BRIDGES),
+    does=acts(*ANYWHERE * 4, *FATAL, *BRIDGES * 2, *ASYNC_BRIDGES * 2),
     handles=acts("set a", "get a", "reset a", "raise OwnError", "sleep 1", "signal f", "cancel"),
     buffer=one_of("", "", "", "deque", "seeded", "list"),
 )
@@ -74,7 +74,7 @@ SCOPES = st.one_of(
     one_of("cancel 1.5", "cancel 1.5 because", "cancel 0.5 because"),
 )
 READ = ("next", "next", "next in context", "next in thread", "llm", "rest", "close", "drop", "keep", "throw")
-READS = st.one_of(st.just(("rest",)), acts(*READ, "set a", "get a", "get b", "sleep 1", "current", most=5))
+READS = st.one_of(st.just(("rest",)), acts(*READ, "set a", "get a", "get b", "sleep 1", "current", "buffer", most=5))
 
 
 def calls(kinds: st.SearchStrategy[str], scopes: st.SearchStrategy[str]) -> st.SearchStrategy[Call]:
@@ -91,7 +91,7 @@ def calls(kinds: st.SearchStrategy[str], scopes: st.SearchStrategy[str]) -> st.S
     )
 
 
-SYNC_HOSTS = ("main", "idle", "thread", "asyncio", "anyio", "to_thread", "sync_to_async", "anyio.to_thread")
+SYNC_HOSTS = ("main", "idle", "thread", "asyncio", "anyio", "to_thread", "sync_to_async", "view", "anyio.to_thread", "view of a test")
 ASYNC_HOSTS = ("asyncio", "anyio", "loop", "loop tidy", "thread", "async_to_sync", "both bridges")
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextvars import Context
+from contextvars import Context, copy_context
 from functools import partial
 from typing import Any
 
 import anyio
 import anyio.to_thread
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
 
 from tests.parity.calling import async_request, in_thread, in_threads, loop_of_ones_own, request
 from tests.parity.clock import CLOCK
@@ -61,7 +61,7 @@ def _thread(stage: Stage, works: Works) -> None:
 
 async def _one_after_another(works: Works) -> None:
     for work in works:
-        work()
+        copy_context().run(work)
 
 
 def _running(stage: Stage, works: Works) -> None:
@@ -78,6 +78,19 @@ def _to_thread(stage: Stage, works: Works) -> None:
 
 def _sync_to_async(stage: Stage, works: Works) -> None:
     asyncio.run(_gathered([sync_to_async(work) for work in works]))
+
+
+async def _as_a_view(work: Work) -> None:
+    async with ThreadSensitiveContext():
+        await sync_to_async(work)()
+
+
+def _view(stage: Stage, works: Works) -> None:
+    asyncio.run(_gathered([partial(_as_a_view, work) for work in works]))
+
+
+def _view_of_a_test(stage: Stage, works: Works) -> None:
+    async_to_sync(_gathered)([partial(_as_a_view, work) for work in works])
 
 
 def _anyio_to_thread(stage: Stage, works: Works) -> None:
@@ -105,6 +118,8 @@ HOSTS: dict[str, Callable[[Stage, Works], None]] = {
     "to_thread": _to_thread,
     "anyio.to_thread": _anyio_to_thread,
     "sync_to_async": _sync_to_async,
+    "view": _view,
+    "view of a test": _view_of_a_test,
 }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.parity.compare import Difference, Observation, differences
 from tests.parity.program import Program
+from tests.parity.table import Case, allowed
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -98,9 +99,14 @@ class Pair:
         published, patched = (process.answer() for process in self._processes.values())
         return published, patched
 
-    def compare(self, program: Program) -> list[Difference]:
-        """Plays a program on both trees, and compares."""
-        return differences(*self.observe(program))
+    def cases(self, program: Program) -> list[Case]:
+        """Plays a program on both trees, and returns all that differs."""
+        both = self.observe(program)
+        return [Case(program, difference, *both) for difference in differences(*both)]
+
+    def refused(self, program: Program) -> list[Case]:
+        """Plays a program on both trees, and returns what differs and must not."""
+        return [case for case, entry in allowed(self.cases(program)) if entry is None]
 
     def against_itself(self, program: Program) -> list[Difference]:
         """Plays a program on the published tree twice, and compares: there must be none."""

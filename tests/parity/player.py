@@ -7,6 +7,7 @@ import gc
 import logging
 import sys
 import threading
+import time
 import traceback
 import warnings
 from collections.abc import Callable
@@ -48,12 +49,21 @@ def _play(stage: Stage, watch: _Watch) -> None:
         hosts.play(stage, guard)
         _settle()
     watch.history = _history(guard)
+    watch.calls = {call.id: f"<call {at}>" for at, call in enumerate(guard.history)}
     stage.tokens.clear()
     stage.cancels.clear()
     stage.given.clear()
-    gc.collect()
-    gc.collect()
+    _collect(stage)
     watch.settled = True
+
+
+def _collect(stage: Stage) -> None:
+    """Collects what is garbage; a thread may hold something for a moment yet."""
+    for _ in range(5):
+        gc.collect()
+        if all(thing() is None for _, thing in stage.alive):
+            return
+        time.sleep(0.02)
 
 
 def _settle() -> None:
@@ -81,6 +91,7 @@ class _Watch:
         errors: Errors that nobody could be told of, and what was logged.
         spans: All spans that were started.
         history: What the Guard remembers.
+        calls: What the calls' ids are written as.
         settled: Whether all has come to an end.
     """
 
@@ -89,6 +100,7 @@ class _Watch:
         self.errors: list[str] = []
         self.spans: list[Any] = []
         self.history: list[str] = []
+        self.calls: dict[str, str] = {}
         self.settled = False
         sys.unraisablehook = self._unraisable
         threading.excepthook = self._in_thread
@@ -133,7 +145,7 @@ def _observation(stage: Stage, watch: _Watch, more: list[str]) -> dict[str, Any]
         "log": list(stage.log),
         "alive": alive if watch.settled else ["not looked at"],
         "open spans": sorted(span.name for span in watch.spans if span.end_time is None),
-        "guard spans": sorted(_described(span) for span in watch.spans if span.name == "guard"),
+        "guard spans": sorted(_described(span, watch.calls) for span in watch.spans if span.name == "guard"),
         "warnings": sorted({f"{each.category.__name__}: {normal(each.message)}" for each in watch.warned}),
         "errors": sorted({normal(error) for error in watch.errors}),
         "history": watch.history,
@@ -141,8 +153,11 @@ def _observation(stage: Stage, watch: _Watch, more: list[str]) -> dict[str, Any]
     }
 
 
-def _described(span: Any) -> str:
-    return normal(f"{span.status.status_code.name} {dict(sorted((span.attributes or {}).items()))}")
+def _described(span: Any, calls: dict[str, str]) -> str:
+    text = f"{span.status.status_code.name} {dict(sorted((span.attributes or {}).items()))}"
+    for call, name in calls.items():
+        text = text.replace(call, name)
+    return normal(text)
 
 
 def prepare() -> None:

@@ -17,7 +17,7 @@ from tests.parity.program import Program
 VARIABLES: dict[str, ContextVar[str]] = {name: ContextVar(name) for name in ("a", "b")}
 # Addresses and ids, which are others in each process.
 _NUMBERS = re.compile(
-    r"0x[0-9a-f]{6,}|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}\b|\b\d{10,}\b|gr-\w+"
+    r"0x[0-9a-f]{6,}|\b(?=[a-f]*\d)[0-9a-f]{12}\b|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}\b|\b\d{10,}\b|gr-\w+"
 )
 _TIMES = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?\S*")
 # Jobs in threads that were started together begin in the order of their numbers.
@@ -49,6 +49,7 @@ class Stage:
         kept: What the application keeps.
         given: The LLM's streams, as the application has them, by call.
         asked: How often a validator of a call was asked.
+        validators: All validators.
         inner: The Guards that are called by others: in a thread, and on a loop.
     """
 
@@ -62,6 +63,7 @@ class Stage:
         self.kept: list[Any] = []
         self.given: dict[int, Any] = {}
         self.asked: dict[str, int] = {}
+        self.validators: list[Any] = []
         self.inner: tuple[Any, Any] = (None, None)
         self._signs: set[str] = set()
         self._expected: dict[str, list[Callable[[bool], None]]] = {}

@@ -1,0 +1,272 @@
+"""The kinds of harm that the series of 2026-11-25 did, and programs that show them.
+
+Each is an example of the parity test for ever. `python -m tests.parity` says at which program it
+met each kind by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.parity.compare import NOTHING
+from tests.parity.program import Call, Check, Llm, Program
+from tests.parity.table import Case
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of harm.
+
+    Attributes:
+        name: What it is.
+        shows: Whether a difference is of this kind.
+        programs: Programs that show it.
+    """
+
+    name: str
+    shows: Callable[[Case], bool]
+    programs: tuple[Program, ...]
+
+
+def _texts(where: str, published: str, patched: str) -> Callable[[Case], bool]:
+    """Recognizes a difference by what was noted on the two trees."""
+
+    def shows(case: Case) -> bool:
+        found = case.difference
+        wanted = ((where, found.where), (published, found.published), (patched, found.patched))
+        return all(re.search(pattern, text) for pattern, text in wanted)
+
+    return shows
+
+
+def _either(*all_of_them: Callable[[Case], bool]) -> Callable[[Case], bool]:
+    return lambda case: any(each(case) for each in all_of_them)
+
+
+def _fails_late(case: Case) -> bool:
+    if "when" not in case.difference.where or len(case.program.checks) < 2:
+        return False
+    one, other = (
+        float(re.findall(r"after (\d+\.\d)", text)[0])
+        for text in (case.difference.published, case.difference.patched)
+    )
+    return other > one
+
+
+def _own_loops(case: Case) -> bool:
+    return case.program.guard == "AsyncGuard" and any(call.kind == "stream" for call in case.program.calls)
+
+
+def _twice(case: Case) -> bool:
+    return case.difference.where == "guard spans" and bool(case.program.sub)
+
+
+def _resets(case: Case) -> bool:
+    return any("reset" in " ".join(check.handles) for check in case.program.checks)
+
+
+def _buffered(case: Case) -> bool:
+    return any(check.buffer for check in case.program.checks) and bool(
+        re.search("has kept|accumulates|judges", case.difference.published + case.difference.patched)
+    )
+
+
+_ASK = Call(kind="ask", after=("get a",))
+_SLOW = Check(how="async", does=("sleep 5",))
+_QUICK = Check(how="async")
+_BREAKS = Call(kind="stream", reads=("next",))
+
+KINDS: tuple[Kind, ...] = (
+    Kind(
+        "A1: what an LLM sets does not reach its caller",
+        _texts(r"caller$", r"sees \w: set by \d+/llm", r"sees \w: (unset|set by \d+/caller)"),
+        (
+            Program(guard="AsyncGuard", host="asyncio", llm=Llm(does=("set a",)), calls=(_ASK,)),
+            Program(
+                guard="AsyncGuard",
+                host="asyncio",
+                llm=Llm(each=("set a",)),
+                calls=(Call(kind="stream", reads=("next", "next", "get a", "rest"), after=("get a",)),),
+            ),
+            Program(llm=Llm(each=("set a",)), calls=(Call(kind="stream", reads=("rest", "get a")),)),
+        ),
+    ),
+    Kind(
+        "A2: a cancellation escapes its scope, or loses its message",
+        _either(
+            _texts(r"caller$", r"left its scope: cancelled True", r"met CancelledError"),
+            _texts(r"caller$", r"met TimeoutError", r"met CancelledError"),
+            _texts(r"caller$", r"met CancelledError\('because'\)", r"met CancelledError\(('')?\)"),
+        ),
+        tuple(
+            Program(guard="AsyncGuard", host=host, checks=(_SLOW, _QUICK), calls=(Call(scope=scope),))
+            for host, scope in (
+                ("anyio", "move_on_after 2.5"),
+                ("anyio", "fail_after 2.5"),
+                ("asyncio", "cancel 1.5 because"),
+            )
+        ),
+    ),
+    Kind(
+        "A3: a failure waits for its siblings",
+        _either(_fails_late, _texts(r"/v\d+", r"met CancelledError|^nothing", r"Hung")),
+        (
+            Program(
+                guard="AsyncGuard",
+                host="asyncio",
+                checks=(Check(verdict="fail", on_fail="exception"), Check(how="async", does=("sleep 3",))),
+                calls=(Call(after=("sleep 2",)),),
+            ),
+            Program(
+                guard="AsyncGuard",
+                host="asyncio",
+                checks=(Check(how="async", does=("raise OwnError",)), Check(how="async", does=("wait f",))),
+            ),
+        ),
+    ),
+    Kind(
+        "A4: the history pins a request",
+        _texts(r"^alive$", NOTHING, r"request"),
+        (
+            Program(checks=(Check(verdict="fail", on_fail="exception"),), calls=(Call(), Call())),
+            Program(checks=(Check(does=("raise OwnError",)),), host="thread"),
+            Program(checks=(Check(verdict="fail", on_fail="custom", handles=("raise OwnError",)),)),
+        ),
+    ),
+    Kind(
+        "A5: no anyio.run in a validator's thread, and a shared decimal context",
+        _either(
+            _texts(r"", r"anyio\.run: judged", r"Already running asyncio"),
+            _texts(r"", r"runs on no loop", r"runs on asyncio"),
+            _texts(r"", r"counts with 28 digits", r"counts with 5 digits"),
+            _texts(r"", r"", r"Already running asyncio"),
+        ),
+        (
+            Program(guard="AsyncGuard", host="anyio", checks=(Check(does=("anyio.run",)),)),
+            Program(guard="AsyncGuard", host="anyio", checks=(Check(does=("library",)),)),
+            Program(
+                checks=(Check(does=("precision 5",)),),
+                calls=(Call(before=("precision",), after=("precision",)),),
+            ),
+        ),
+    ),
+    Kind(
+        "A6: an abandoned stream never ends",
+        _either(
+            lambda case: _own_loops(case) and _texts(r"^open spans$", NOTHING, r"")(case),
+            lambda case: _own_loops(case) and _texts(r"^alive$", NOTHING, r"llm stream")(case),
+        ),
+        (
+            Program(guard="AsyncGuard", host="loop", calls=(_BREAKS, _BREAKS), tracing="sdk"),
+            Program(
+                guard="AsyncGuard",
+                host="loop",
+                calls=(Call(kind="stream", reads=("next", "keep")),),
+                tracing="sdk",
+            ),
+        ),
+    ),
+    Kind(
+        "A7: asgiref's thread is asked from within itself",
+        _texts(r"", r"", r"CurrentThreadExecutor|Single thread executor"),
+        tuple(
+            Program(host=host, checks=(Check(how="async", does=("sync_to_async",)),))
+            for host in ("view", "view of a test", "sync_to_async")
+        ),
+    ),
+    Kind(
+        "A8: a guard span records another call",
+        _twice,
+        (
+            Program(
+                sub="falls back",
+                checks=(Check(verdict="fail once"),),
+                calls=(Call(kind="ask"),),
+                tracing="sdk",
+            ),
+            Program(
+                guard="AsyncGuard",
+                host="asyncio",
+                sub="falls back",
+                checks=(Check(verdict="fail once"),),
+                calls=(Call(kind="ask"),),
+                tracing="sdk",
+            ),
+        ),
+    ),
+    Kind(
+        "A9: a validator's own buffer is ignored in streams",
+        _buffered,
+        tuple(
+            Program(checks=(Check(how=how, buffer=buffer),), calls=(Call(kind="stream"),))
+            for how in ("sync", "stream")
+            for buffer in ("deque", "seeded")
+        ),
+    ),
+    Kind(
+        "A14: a handler cannot reset what its validator has set",
+        lambda case: _resets(case) and _texts(r"caller$", r"", r"created in a different Context")(case),
+        tuple(
+            Program(
+                host="asyncio",
+                checks=(Check(verdict="fail", on_fail="custom", does=("set a",), handles=("reset a",)),),
+                calls=(Call(kind=kind),),
+            )
+            for kind in ("validate", "stream")
+        ),
+    ),
+    Kind(
+        "A14: a validator's own cancellation loses its message",
+        _texts(r"caller$", r"CancelledError\('budget spent'\)", r"CancelledError"),
+        (Program(guard="AsyncGuard", host="asyncio", checks=(Check(how="async", does=("raise CancelledError",)), _QUICK)),),
+    ),
+    Kind(
+        "A14: a failing sibling's wait leaves no time to try again",
+        _texts(r"caller$", r"tries again", r""),
+        (
+            Program(
+                guard="AsyncGuard",
+                host="asyncio",
+                checks=(Check(how="async", does=("raise OwnError",)), _SLOW),
+                calls=(Call(scope="timeout 2.5", tries=2),),
+            ),
+        ),
+    ),
+    Kind(
+        "A14: the LLM's own stream is closed, though the application reads on",
+        _texts(r"caller$", r"reads of the LLM's own stream: 'Sentence", r"<object|the end|nothing"),
+        (
+            Program(calls=(Call(kind="stream", reads=("next", "close", "llm", "llm")),)),
+            Program(
+                guard="AsyncGuard",
+                host="asyncio",
+                llm=Llm(chunks=4),
+                calls=(Call(kind="stream", reads=("next", "drop", "llm", "llm")),),
+            ),
+        ),
+    ),
+    Kind(
+        "A14: what a consumer sets between two chunks is not seen by the next",
+        _texts(r"llm$|on_fail$", r"sees \w: set by \d+/caller", r"unset"),
+        (
+            Program(llm=Llm(each=("get a",)), calls=(Call(kind="stream", reads=("next", "set a", "rest")),)),
+            Program(
+                guard="AsyncGuard",
+                host="asyncio",
+                llm=Llm(each=("get a",)),
+                calls=(Call(kind="stream", reads=("next", "set a", "rest")),),
+            ),
+            Program(
+                checks=(Check(how="chunk", verdict="fail", on_fail="custom", handles=("get a",)),),
+                calls=(Call(kind="stream", reads=("next", "set a", "rest")),),
+            ),
+        ),
+    ),
+)
+
+
+def kind_of(case: Case) -> str:
+    """Names the kind that a difference is of, if it is known."""
+    return next((kind.name for kind in KINDS if kind.shows(case)), "")

@@ -1,0 +1,246 @@
+"""What may differ: one entry for each, with the patch and the README's line that says so.
+
+An entry covers as little as it can. What is not covered fails the test, and so does an entry that
+no program needs, or whose line the README does not have.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from tests.parity.compare import NOTHING, Difference, Observation
+from tests.parity.program import Call, Check, Llm, Program
+
+
+@dataclass(frozen=True)
+class Case:
+    """A difference with all that it was seen with.
+
+    Attributes:
+        program: The program that was played.
+        difference: The difference.
+        published: What was observed on the published tree.
+        patched: What was observed on the patched tree.
+    """
+
+    program: Program
+    difference: Difference
+    published: Observation
+    patched: Observation
+
+    @property
+    def call(self) -> str:
+        """The number of the call that the difference is about, if it is about one."""
+        found = re.match(r"(\d+)/", self.difference.where)
+        return found.group(1) if found else ""
+
+    @property
+    def role(self) -> str:
+        """Who noted it: `caller`, `llm`, `v0`, `v0 on_fail`, or what was looked at."""
+        return self.difference.where.partition("/")[2] or self.difference.where
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Pairs what was noted, where as much was noted on both trees."""
+        one, other = (each.split(" | ") for each in (self.difference.published, self.difference.patched))
+        return list(zip(one, other, strict=True)) if len(one) == len(other) else []
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A difference that is allowed.
+
+    Attributes:
+        name: What differs.
+        patch: The patch that makes it differ.
+        line: What the README says of it.
+        covers: Whether a difference is of this kind.
+        needed_by: A program that shows it.
+    """
+
+    name: str
+    patch: int
+    line: str
+    covers: Callable[[Case], bool]
+    needed_by: Program
+
+
+def _sees_what_the_caller_has(case: Case) -> bool:
+    if case.role == "caller" or not case.lines():
+        return False
+    own = f"set by {case.call}/caller"
+    return all(
+        one == other or (re.fullmatch(rf"sees \w: {own}", other) and one.startswith("sees "))
+        for one, other in case.lines()
+    )
+
+
+def _sees_no_other_call(case: Case) -> bool:
+    return bool(case.lines()) and all(
+        one == other or (re.fullmatch(r"sees \w: unset", other) and _foreign(one, case.call))
+        for one, other in case.lines()
+    )
+
+
+def _foreign(text: str, call: str) -> bool:
+    found = re.search(r"set by (\d+)/", text)
+    return bool(found) and found.group(1) != call  # type: ignore[union-attr]
+
+
+def _another_streams_text(case: Case) -> bool:
+    """Whether a validator of this call was given what another call's stream had left."""
+    if not case.call:
+        return False
+    texts = (what for _, who, what in case.published.get("log", []) if who.startswith(f"{case.call}/v"))
+    return any(number != case.call for text in texts for number in re.findall(r"Sentence \d+ of (\d+)", text))
+
+
+def _gone(name: str, pattern: str) -> Callable[[Case], bool]:
+    """Covers what was there on the published tree and is not on the patched one."""
+
+    def covers(case: Case) -> bool:
+        lines = case.difference.published.split(" | ")
+        return (
+            case.difference.where == name
+            and case.difference.patched == NOTHING
+            and all(re.search(pattern, line) for line in lines)
+        )
+
+    return covers
+
+
+def _either(*all_of_them: Callable[[Case], bool]) -> Callable[[Case], bool]:
+    return lambda case: any(each(case) for each in all_of_them)
+
+
+def _waits_for_a_thread(case: Case) -> bool:
+    """Whether a call fails only once what its siblings do in threads has ended."""
+    if not _fails_beside_threads(case.program) or _hangs(case.patched):
+        return False
+    if case.difference.where == "order":
+        return True
+    if case.role == "caller, when":
+        return "met " in case.difference.patched and _ended_with_a_thread(case)
+    return case.difference.where == "history"
+
+
+def _fails_beside_threads(program: Program) -> bool:
+    threads = [check for check in program.checks if check.how != "async"]
+    fails = [check for check in program.checks if _may_fail(check)]
+    return bool(threads) and bool(fails) and len(program.checks) > 1
+
+
+def _may_fail(check: Check) -> bool:
+    acts = " ".join((*check.does, *check.handles))
+    return "raise" in acts or "fail" in check.verdict or "reset" in acts
+
+
+def _hangs(observed: Observation) -> bool:
+    return any("Hung" in what for _, _, what in observed.get("log", [])) or bool(observed.get("ends"))
+
+
+def _ended_with_a_thread(case: Case) -> bool:
+    """Whether the call failed at the very time at which a job in a thread ended."""
+    log = case.patched["log"]
+    met = max((when for when, who, what in log if who == f"{case.call}/caller" and "met " in what), default=-1.0)
+    threads = {f"{case.call}/v{at}" for at, check in enumerate(case.program.checks) if check.how != "async"}
+    last = max((when for when, who, _ in log if who in threads and when <= met + 0.01), default=-2.0)
+    return abs(met - last) < 0.01
+
+
+def _guard_spans(case: Case) -> bool:
+    return case.difference.where == "guard spans"
+
+
+def _of_streams(case: Case) -> bool:
+    return _guard_spans(case) and any(call.kind == "stream" for call in case.program.calls)
+
+
+def _of_shared_guards(case: Case) -> bool:
+    return _guard_spans(case) and case.program.at_once and len(case.program.calls) > 1
+
+
+_SET = Call(before=("set a",))
+_STREAM = Call(kind="stream")
+TABLE: tuple[Entry, ...] = (
+    Entry(
+        "whoever is called sees what the caller has set",
+        3,
+        "With MLflow a Guard call falls apart into two traces or more; LLM callables, validators and "
+        "on_fail handlers lose the caller's ContextVars",
+        _sees_what_the_caller_has,
+        Program(checks=(Check(does=("get a",)),), calls=(_SET,)),
+    ),
+    Entry(
+        "nobody sees what another call's validator has set",
+        1,
+        "what one validator sets, another request's sees",
+        _sees_no_other_call,
+        Program(
+            guard="AsyncGuard",
+            host="asyncio",
+            checks=(Check(does=("get a", "set a")),),
+            calls=(Call(), Call(before=("sleep 1",))),
+            at_once=True,
+        ),
+    ),
+    Entry(
+        "no stream has what another has left",
+        10,
+        "What is left of one user's stream is given to the next user's validator",
+        _another_streams_text,
+        Program(checks=(Check(how="stream"),), calls=(_STREAM, _STREAM)),
+    ),
+    Entry(
+        "nothing is computed for spans that do not record",
+        15,
+        "Where nobody traces, half of a call's CPU still goes into what spans would record",
+        _gone("warnings", r"^DeprecationWarning: Use \w+\.model_dump\(\) instead"),
+        Program(host="thread", tracing="none"),
+    ),
+    Entry(
+        "loops that guardrails makes are closed",
+        9,
+        "In 0.11.0, a thread keeps the event loop that its first call makes, as it did, and the loop "
+        "is closed when the thread ends.",
+        _either(
+            _gone("warnings", "^ResourceWarning: unclosed (event loop|<socket)"),
+            _gone("errors", r"^unraisable: ValueError\('Invalid file descriptor: -1'\)"),
+        ),
+        Program(host="thread"),
+    ),
+    Entry(
+        "a failure waits for what its siblings do in threads",
+        13,
+        "When one of several validators raises, the call fails once the others have ended.",
+        _waits_for_a_thread,
+        Program(checks=(Check(does=("raise ValueError",)), Check(does=("sleep 3",)))),
+    ),
+    Entry(
+        "a stream's guard span lasts as long as it, and tells how it ended",
+        5,
+        "The span `stream_guard_span`, one a chunk, is gone: the `guard` span lasts as long as its stream.",
+        _of_streams,
+        Program(llm=Llm(fails=1), calls=(_STREAM,), tracing="sdk"),
+    ),
+    Entry(
+        "a guard span records its own call",
+        14,
+        "Where users share a Guard, one user's prompt is on another's guard span",
+        _of_shared_guards,
+        Program(
+            guard="AsyncGuard",
+            host="asyncio",
+            checks=(Check(how="async", does=("sleep 1",)),),
+            calls=(Call(kind="ask"), Call(kind="ask")),
+            at_once=True,
+            tracing="sdk",
+        ),
+    ),
+)
+
+
+def allowed(cases: Iterable[Case]) -> list[tuple[Case, Entry | None]]:
+    """Says for each difference which entry covers it, if any does."""
+    return [(case, next((entry for entry in TABLE if entry.covers(case)), None)) for case in cases]
