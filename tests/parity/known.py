@@ -170,7 +170,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "A7: asgiref's thread is asked from within itself",
-        _texts(r"", r"", r"CurrentThreadExecutor|Single thread executor"),
+        _texts(r"", r"", r"CurrentThreadExecutor|Single thread executor|hung for ever"),
         tuple(
             Program(host=host, checks=(Check(how="async", does=("sync_to_async",)),))
             for host in ("view", "view of a test", "sync_to_async")
@@ -200,9 +200,12 @@ KINDS: tuple[Kind, ...] = (
         "A9: a validator's own buffer is ignored in streams",
         _buffered,
         tuple(
-            Program(checks=(Check(how=how, buffer=buffer),), calls=(Call(kind="stream"),))
-            for how in ("sync", "stream")
-            for buffer in ("deque", "seeded")
+            Program(checks=(Check(how=how, buffer=buffer),), calls=(Call(kind="stream", reads=reads),))
+            for how, buffer, reads in (
+                ("sync", "seeded", ("rest",)),
+                ("stream", "seeded", ("rest",)),
+                ("stream", "deque", ("next", "buffer", "rest")),
+            )
         ),
     ),
     Kind(

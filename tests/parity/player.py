@@ -10,7 +10,7 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -145,7 +145,7 @@ def _observation(stage: Stage, watch: _Watch, more: list[str]) -> dict[str, Any]
         "log": list(stage.log),
         "alive": alive if watch.settled else ["not looked at"],
         "open spans": sorted(span.name for span in watch.spans if span.end_time is None),
-        "guard spans": sorted(_described(span, watch.calls) for span in watch.spans if span.name == "guard"),
+        "guard spans": _guard_spans(watch),
         "warnings": sorted({f"{each.category.__name__}: {normal(each.message)}" for each in watch.warned}),
         "errors": sorted({normal(error) for error in watch.errors}),
         "history": watch.history,
@@ -153,11 +153,18 @@ def _observation(stage: Stage, watch: _Watch, more: list[str]) -> dict[str, Any]
     }
 
 
-def _described(span: Any, calls: dict[str, str]) -> str:
-    text = f"{span.status.status_code.name} {dict(sorted((span.attributes or {}).items()))}"
-    for call, name in calls.items():
-        text = text.replace(call, name)
-    return normal(text)
+def _guard_spans(watch: _Watch) -> list[str]:
+    spans = [span for span in watch.spans if span.name == "guard"]
+    return [line for at, span in enumerate(spans) for line in _described(at, span, watch.calls)]
+
+
+def _described(number: int, span: Any, calls: dict[str, str]) -> Iterator[str]:
+    yield f"{number} ends {span.status.status_code.name}"
+    for name, value in sorted((span.attributes or {}).items()):
+        text = f"{number} {name}={value!r}"
+        for call, told_as in calls.items():
+            text = text.replace(call, told_as)
+        yield normal(text)
 
 
 def prepare() -> None:
