@@ -43,14 +43,15 @@ class Hunt:
         self.differing += bool(found)
         for case in found:
             self.known.setdefault(kind_of(case), self.played)
-        new = [case for case in found if self._is_new(case)]
+        masked = self.new and any(map(kind_of, found))
+        new = [] if masked else [case for case in found if self._is_new(case)]
         if new and (flaky := self.pair.against_itself(program)):
             print(f"\n#{self.played} FLAKY\n{program.dumped()}\n{flaky[0]}", flush=True)
         elif new:
             self._tell(program, new[0])
 
     def _is_new(self, case: Case) -> bool:
-        return case.difference.kind not in self.told and not (self.new and kind_of(case))
+        return case.difference.kind not in self.told
 
     def _tell(self, program: Program, case: Case) -> None:
         self.told.add(case.difference.kind)

@@ -1,39 +1,46 @@
-"""Programs, as Hypothesis makes them."""
+"""Programs, as Hypothesis makes them.
+
+A program has a theme, such as cancellation or streams: what is drawn has to do with it, so that
+things meet that matter to each other. What is drawn first is the simplest.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
 
 from tests.parity.program import Acts, Call, Check, Llm, Program
 
-ANYWHERE = (
-    "set a",
-    "get a",
-    "reset a",
-    "set b",
-    "sleep 1",
-    "sleep 3",
-    "signal f",
-    "wait f",
-    "cancel",
-    "raise OwnError",
-    "raise ValueError",
-    "precision 5",
-    "library",
+HOSTS = (
+    "main",
+    "idle",
+    "thread",
+    "asyncio",
+    "anyio",
+    "to_thread",
+    "sync_to_async",
+    "view",
+    "anyio.to_thread",
+    "view of a test",
 )
-# What ends more than a call.
-FATAL = ("raise CancelledError", "raise KeyboardInterrupt", "raise SystemExit", "raise StopIteration")
-BRIDGES = ("anyio.run", "asyncio.run", "async_to_sync", "nest")
-ASYNC_BRIDGES = ("sync_to_async", "to_thread", "anyio.to_thread", "nest")
-CALLER = ("set a", "get a", "set b", "get b", "sleep 2", "signal f", "signal g", "precision", "current")
-LIMITS = ("2.5", "0.5", "4.5")
-
-
-def acts(*choices: str, most: int = 2) -> st.SearchStrategy[Acts]:
-    """A few acts."""
-    return st.lists(st.sampled_from(choices), max_size=most).map(tuple)
+ASYNC_HOSTS = ("asyncio", "anyio", "loop", "loop tidy", "thread", "async_to_sync", "both bridges")
+HOWS = ("sync", "async", "delegate", "validate", "chunk", "stream")
+ON_FAILS = ("noop", "exception", "custom", "fix", "reask", "filter", "refrain", "fix_reask")
+FORMS = ("generator", "iterator", "closing", "closing asynchronously")
+READ = ("next", "next", "next in context", "next in thread", "llm", "rest", "close", "drop", "keep", "throw")
+SCOPES = (
+    "move_on_after 2.5",
+    "fail_after 2.5",
+    "cancel 1.5 because",
+    "timeout 2.5",
+    "wait_for 2.5",
+    "cancel 1.5",
+    "move_on_after 0.5",
+    "fail_after 4.5",
+    "cancel 0.5 because",
+)
 
 
 def one_of(*choices: Any) -> st.SearchStrategy[Any]:
@@ -41,75 +48,222 @@ def one_of(*choices: Any) -> st.SearchStrategy[Any]:
     return st.sampled_from(choices)
 
 
-ON_FAILS = ("noop", "exception", "fix", "custom", "reask", "filter", "refrain", "fix_reask")
+def acts(choices: Acts, least: int = 0, most: int = 2) -> st.SearchStrategy[Acts]:
+    """A few acts."""
+    return st.lists(st.sampled_from(choices), min_size=least, max_size=most).map(tuple)
 
-CHECKS = st.builds(
-    Check,
-    how=one_of("sync", "async", "delegate", "validate", "chunk", "stream"),
-    verdict=one_of("pass", "fail", "pass", "fail once", "override", "none"),
-    on_fail=one_of(*ON_FAILS),
-    does=acts(*ANYWHERE * 4, *FATAL, *BRIDGES * 2, *ASYNC_BRIDGES * 2),
-    handles=acts("set a", "get a", "reset a", "raise OwnError", "sleep 1", "signal f", "cancel"),
-    buffer=one_of("", "", "", "deque", "seeded", "list"),
+
+@dataclass(frozen=True)
+class Theme:
+    """What programs of a kind are made of.
+
+    Attributes:
+        acts: What validators do.
+        handles: What their on_fail handlers do.
+        asked: What the LLM does.
+        caller: What callers do.
+        kinds: How the Guard is called.
+        guards: Which Guards there are.
+        hosts: Where a Guard is called.
+        async_hosts: Where an AsyncGuard is called.
+        hows: Which methods validators override.
+        verdicts: What validators think.
+        on_fails: What happens when they fail.
+        scopes: Within which scopes an AsyncGuard is called.
+        subs: What subclasses make of `_execute`.
+        buffers: What validators set `accumulated_chunks` to.
+        tracing: How guardrails traces.
+        checks: How many validators there are.
+        calls: How many calls there may be.
+        tries: How often a caller tries.
+    """
+
+    acts: Acts
+    handles: Acts = ("get a",)
+    asked: Acts = ("get a",)
+    caller: Acts = ("get a", "sleep 2")
+    kinds: Acts = ("validate", "ask", "stream", "parse")
+    guards: Acts = ("Guard", "AsyncGuard")
+    hosts: Acts = HOSTS
+    async_hosts: Acts = ASYNC_HOSTS
+    hows: Acts = HOWS
+    verdicts: Acts = ("pass", "fail", "fail once", "override")
+    on_fails: Acts = ON_FAILS
+    scopes: Acts = ("",)
+    subs: Acts = ("",)
+    buffers: Acts = ("",)
+    tracing: Acts = ("off", "sdk")
+    checks: tuple[int, int] = (1, 2)
+    calls: int = 2
+    tries: tuple[int, ...] = (1,)
+
+
+VARIABLES = Theme(
+    acts=("set a", "get a", "reset a", "get b"),
+    handles=("get a", "reset a", "set b", "set a"),
+    asked=("set a", "get a", "set b", "get b", "reset a"),
+    caller=("set a", "get a", "get b", "get a", "set b"),
+    on_fails=("custom", "exception", "noop", "reask"),
 )
+CANCELLATION = Theme(
+    acts=("sleep 1", "sleep 3", "sleep 5", "cancel", "raise CancelledError"),
+    handles=("sleep 1", "cancel"),
+    asked=("sleep 1", "sleep 3", "cancel"),
+    guards=("AsyncGuard",),
+    hows=("async", "sync", "delegate"),
+    verdicts=("pass", "fail"),
+    scopes=("", *SCOPES),
+    checks=(1, 3),
+    tries=(1, 1, 2),
+)
+SIBLINGS = Theme(
+    acts=("raise OwnError", "sleep 1", "sleep 3", "wait f", "signal f", "raise SystemExit", "raise StopIteration"),
+    handles=("raise OwnError", "signal f", "sleep 1"),
+    asked=("raise ValueError", "sleep 1"),
+    caller=("sleep 2", "signal f", "get a"),
+    on_fails=("exception", "custom", "noop", "filter", "refrain", "fix"),
+    scopes=("", "", "timeout 2.5", "move_on_after 2.5"),
+    subs=("", "", "", "retries"),
+    checks=(2, 3),
+    tries=(1, 1, 2),
+)
+STREAMS = Theme(
+    acts=("sleep 1", "raise OwnError", "get a"),
+    handles=("get a", "sleep 1", "raise OwnError"),
+    asked=("set a", "sleep 1", "get a", "raise ValueError"),
+    caller=("set a", "get a", "sleep 1", "current", "buffer"),
+    kinds=("stream",),
+    hosts=("main", "thread", "asyncio", "idle", "to_thread"),
+    async_hosts=("asyncio", "loop", "anyio", "loop tidy", "both bridges"),
+    hows=("sync", "chunk", "async", "stream"),
+    on_fails=("noop", "exception", "custom", "fix"),
+    scopes=("", "", "", "move_on_after 2.5", "timeout 2.5", "cancel 1.5 because"),
+    buffers=("", "", "seeded", "deque", "list"),
+    tracing=("sdk", "off", "none"),
+)
+BRIDGES = Theme(
+    acts=("anyio.run", "sync_to_async", "library", "asyncio.run", "async_to_sync", "to_thread", "anyio.to_thread"),
+    handles=("anyio.run", "library", "asyncio.run", "async_to_sync"),
+    asked=("library", "sync_to_async", "to_thread", "anyio.run"),
+    caller=("library",),
+    hows=("async", "sync", "delegate", "validate"),
+    on_fails=("custom", "noop"),
+    calls=2,
+)
+NUMBERS = Theme(
+    acts=("precision 5", "precision", "nest", "set a", "get a"),
+    handles=("precision 5", "precision"),
+    asked=("precision 5", "precision"),
+    caller=("precision", "precision 9"),
+    on_fails=("custom", "noop"),
+)
+SUBCLASSES = Theme(
+    acts=("raise OwnError", "sleep 1", "get a", "nest"),
+    handles=("raise OwnError", "get a"),
+    asked=("raise ValueError", "set a", "get a"),
+    caller=("set a", "get a", "current"),
+    verdicts=("fail once", "pass", "fail", "override", "none"),
+    subs=("falls back", "first of two", "retries"),
+    tracing=("sdk",),
+)
+HISTORY = Theme(
+    acts=("raise OwnError", "set b", "raise StopIteration", "sleep 1"),
+    handles=("raise OwnError", "set b"),
+    asked=("raise ValueError", "set b"),
+    on_fails=("exception", "custom", "reask", "fix_reask"),
+    verdicts=("fail", "pass", "fail once", "none"),
+    calls=3,
+    tries=(1, 2),
+)
+THEMES = (VARIABLES, CANCELLATION, SIBLINGS, STREAMS, BRIDGES, NUMBERS, SUBCLASSES, HISTORY)
+
+
+def checks(theme: Theme) -> st.SearchStrategy[Check]:
+    """A validator."""
+    return st.builds(
+        Check,
+        how=one_of(*theme.hows),
+        verdict=one_of(*theme.verdicts),
+        on_fail=one_of(*theme.on_fails),
+        does=acts(theme.acts),
+        handles=acts(theme.handles),
+        buffer=one_of(*theme.buffers),
+    )
+
+
+def llms(theme: Theme) -> st.SearchStrategy[Llm]:
+    """An LLM."""
+    return st.builds(
+        Llm,
+        does=acts(theme.asked),
+        chunks=st.integers(2, 4),
+        form=one_of("generator", *FORMS),
+        each=acts(theme.asked),
+        ends=acts(theme.asked, most=1),
+        fails=one_of(0, 0, 0, 0, 1, 2),
+    )
+
+
+def calls(theme: Theme, scopes: Acts) -> st.SearchStrategy[Call]:
+    """A call."""
+    steps = (*READ, *theme.caller)
+    return st.builds(
+        Call,
+        kind=one_of(*theme.kinds),
+        before=acts(theme.caller),
+        scope=one_of(*scopes),
+        reads=st.one_of(st.just(("rest",)), acts(steps, 1, 5)),
+        after=acts(theme.caller),
+        tries=one_of(*theme.tries),
+        reasks=one_of(0, 0, 1),
+    )
+
+
 INNER = st.builds(
     Check,
     how=one_of("sync", "async"),
     verdict=one_of("pass", "fail"),
     on_fail=one_of("noop", "exception"),
-    does=acts("get a", "set a", "sleep 1", most=1),
+    does=acts(("get a", "set a", "sleep 1"), most=1),
 )
-LLMS = st.builds(
-    Llm,
-    does=acts("set a", "get a", "set b", "sleep 1", "raise ValueError", "cancel", "library"),
-    chunks=st.integers(1, 4),
-    form=one_of("generator", "iterator", "closing", "closing asynchronously"),
-    each=acts("set a", "get a", "reset a", "sleep 1", "get b", "cancel"),
-    ends=acts("get a", "set b", "reset a", "sleep 1", "raise OwnError"),
-    fails=one_of(0, 0, 0, 1, 2),
-)
-SCOPES = st.one_of(
-    st.just(""),
-    st.builds("{} {}".format, one_of("move_on_after", "fail_after", "timeout", "wait_for"), one_of(*LIMITS)),
-    one_of("cancel 1.5", "cancel 1.5 because", "cancel 0.5 because"),
-)
-READ = ("next", "next", "next in context", "next in thread", "llm", "rest", "close", "drop", "keep", "throw")
-READS = st.one_of(st.just(("rest",)), acts(*READ, "set a", "get a", "get b", "sleep 1", "current", "buffer", most=5))
-
-
-def calls(kinds: st.SearchStrategy[str], scopes: st.SearchStrategy[str]) -> st.SearchStrategy[Call]:
-    """A call."""
-    return st.builds(
-        Call,
-        kind=kinds,
-        before=acts(*CALLER),
-        scope=scopes,
-        reads=READS,
-        after=acts(*CALLER),
-        tries=one_of(1, 1, 2),
-        reasks=one_of(0, 0, 1),
-    )
-
-
-SYNC_HOSTS = ("main", "idle", "thread", "asyncio", "anyio", "to_thread", "sync_to_async", "view", "anyio.to_thread", "view of a test")
-ASYNC_HOSTS = ("asyncio", "anyio", "loop", "loop tidy", "thread", "async_to_sync", "both bridges")
 
 
 @st.composite
-def programs(draw: Any) -> Program:
+def programs(draw: Any, themes: tuple[Theme, ...] = THEMES) -> Program:
     """A program."""
-    guard = draw(one_of("Guard", "AsyncGuard"))
+    theme = draw(one_of(*themes))
+    guard = draw(one_of(*theme.guards))
     asynchronous = guard == "AsyncGuard"
-    kinds = one_of("validate", "stream", "ask", "parse")
-    each = calls(kinds, SCOPES if asynchronous else st.just(""))
-    return Program(
-        guard=guard,
-        sub=draw(one_of("", "", "", "falls back", "first of two", "retries")),
-        host=draw(one_of(*(ASYNC_HOSTS if asynchronous else SYNC_HOSTS))),
-        checks=tuple(draw(st.lists(CHECKS, min_size=1, max_size=3))),
-        inner=(draw(INNER),),
-        llm=draw(LLMS),
-        calls=tuple(draw(st.lists(each, min_size=1, max_size=3))),
-        at_once=draw(st.booleans()),
-        tracing=draw(one_of("off", "sdk", "none")),
+    each = calls(theme, theme.scopes if asynchronous else ("",))
+    return settled(
+        Program(
+            guard=guard,
+            sub=draw(one_of(*theme.subs)),
+            host=draw(one_of(*(theme.async_hosts if asynchronous else theme.hosts))),
+            checks=tuple(draw(st.lists(checks(theme), min_size=theme.checks[0], max_size=theme.checks[1]))),
+            inner=(draw(INNER),),
+            llm=draw(llms(theme)),
+            calls=tuple(draw(st.lists(each, min_size=1, max_size=theme.calls))),
+            at_once=draw(st.booleans()),
+            tracing=draw(one_of(*theme.tracing)),
+        )
     )
+
+
+def settled(program: Program) -> Program:
+    """Leaves out what nobody does in it, so that no two programs are the same in other words."""
+    kinds = {call.kind for call in program.calls}
+    nests = any("nest" in (*check.does, *check.handles) for check in program.checks)
+    asks = kinds != {"validate"}
+    return replace(
+        program,
+        checks=tuple(replace(c, handles=c.handles if c.on_fail == "custom" else ()) for c in program.checks),
+        inner=program.inner if nests else (),
+        llm=program.llm if asks else Llm(),
+        calls=tuple(_plain_call(call) for call in program.calls),
+        at_once=program.at_once and len(program.calls) > 1,
+    )
+
+
+def _plain_call(call: Call) -> Call:
+    return call if call.kind == "stream" else replace(call, reads=("rest",))

@@ -63,10 +63,6 @@ def _twice(case: Case) -> bool:
     return case.difference.where == "guard spans" and bool(case.program.sub)
 
 
-def _resets(case: Case) -> bool:
-    return any("reset" in " ".join(check.handles) for check in case.program.checks)
-
-
 def _buffered(case: Case) -> bool:
     return any(check.buffer for check in case.program.checks) and bool(
         re.search("has kept|accumulates|judges", case.difference.published + case.difference.patched)
@@ -98,7 +94,7 @@ KINDS: tuple[Kind, ...] = (
         _either(
             _texts(r"caller$", r"left its scope: cancelled True", r"met CancelledError"),
             _texts(r"caller$", r"met TimeoutError", r"met CancelledError"),
-            _texts(r"caller$", r"met CancelledError\('because'\)", r"met CancelledError\(('')?\)"),
+            _texts(r"caller$", r"met CancelledError\('[bt]", r"met CancelledError\(('')?\)"),
         ),
         tuple(
             Program(guard="AsyncGuard", host=host, checks=(_SLOW, _QUICK), calls=(Call(scope=scope),))
@@ -210,7 +206,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "A14: a handler cannot reset what its validator has set",
-        lambda case: _resets(case) and _texts(r"caller$", r"", r"created in a different Context")(case),
+        _texts(r"", r"^((?!different Context).)*$", r"created in a different Context"),
         tuple(
             Program(
                 host="asyncio",
@@ -268,6 +264,19 @@ KINDS: tuple[Kind, ...] = (
         ),
     ),
 )
+
+
+LATER_TOLD = Kind(
+    "D: the LLM's stream is closed when the Guard's ends, and not read to its end",
+    _either(
+        _texts(r"llm$|llm, when$", r"", r"ends its stream"),
+        _texts(r"llm$|llm, when$", r"ends its stream", r""),
+        _texts(r"^alive$", r"llm stream", NOTHING),
+        _texts(r"llm$", r"streams \d", NOTHING),
+    ),
+    (),
+)
+KINDS = (*KINDS, LATER_TOLD)
 
 
 def kind_of(case: Case) -> str:

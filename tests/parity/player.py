@@ -16,7 +16,8 @@ from typing import Any
 
 from tests.parity import cast, hosts
 from tests.parity.clock import CLOCK, install
-from tests.parity.program import Program
+from tests.parity.calling import async_request
+from tests.parity.program import Call, Check, Program
 from tests.parity.stage import Stage, normal, told
 
 LATER = 1000.0
@@ -176,9 +177,18 @@ def prepare() -> None:
     for name in ("litellm", "opentelemetry.sdk.trace"):
         with suppress(ImportError):
             __import__(name)
-    asyncio.run(asyncio.sleep(0))
+    for kind in ("ask", "stream"):
+        _warm_up(Program("AsyncGuard", checks=(Check(how="async"),), calls=(Call(kind),)))
     gc.collect()
     gc.freeze()
+
+
+def _warm_up(program: Program) -> None:
+    """Imports what a first call imports, and leaves no thread behind: none survives a fork."""
+    stage = Stage(program)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        asyncio.run(async_request(stage, cast.guard(stage), 0))
 
 
 def crash(error: BaseException) -> dict[str, Any]:

@@ -89,11 +89,15 @@ def _foreign(text: str, call: str) -> bool:
 
 
 def _another_streams_text(case: Case) -> bool:
-    """Whether a validator of this call was given what another call's stream had left."""
-    if not case.call:
-        return False
-    texts = (what for _, who, what in case.published.get("log", []) if who.startswith(f"{case.call}/v"))
-    return any(number != case.call for text in texts for number in re.findall(r"Sentence \d+ of (\d+)", text))
+    """Whether a validator of this call was given what another stream had left."""
+    log = case.published.get("log", [])
+    texts = (what for _, who, what in log if case.call and who.startswith(f"{case.call}/v"))
+    return any(_of_two_streams(text, case.call) for text in texts)
+
+
+def _of_two_streams(text: str, call: str) -> bool:
+    found = re.findall(r"Sentence (\d+) of (\d+)", text)
+    return any(number != call for _, number in found) or len(set(found)) < len(found)
 
 
 def _gone(name: str, pattern: str) -> Callable[[Case], bool]:
@@ -122,6 +126,8 @@ def _waits_for_a_thread(case: Case) -> bool:
         return True
     if case.role == "caller, when":
         return "met " in case.difference.patched and _ended_with_a_thread(case)
+    if re.fullmatch(r"v\d+( on_fail)?", case.role):
+        return case.difference.published == NOTHING and "Hung" not in case.difference.patched
     return case.difference.where == "history"
 
 
@@ -159,6 +165,17 @@ def _of_streams(case: Case) -> bool:
 
 def _of_shared_guards(case: Case) -> bool:
     return _guard_spans(case) and case.program.at_once and len(case.program.calls) > 1
+
+
+def _siblings_left_behind(case: Case) -> bool:
+    """Whether what is there on the published tree only is of siblings that went on by themselves."""
+    gone = _either(
+        _gone("open spans", r"\.validate$"),
+        _gone("alive", "request$"),
+        _gone("errors", "Task was destroyed|Task exception was never retrieved"),
+    )
+    several = len(case.program.checks) > 1 and any(map(_may_fail, case.program.checks))
+    return several and gone(case)
 
 
 _SET = Call(before=("set a",))
@@ -216,6 +233,30 @@ TABLE: tuple[Entry, ...] = (
         "When one of several validators raises, the call fails once the others have ended.",
         _waits_for_a_thread,
         Program(checks=(Check(does=("raise ValueError",)), Check(does=("sleep 3",)))),
+    ),
+    Entry(
+        "no sibling outlasts a failure",
+        13,
+        "When one validator raises, the spans of the others outlast the call, or never end",
+        _siblings_left_behind,
+        Program(
+            guard="AsyncGuard",
+            host="loop",
+            checks=(Check(how="async", does=("raise ValueError",)), Check()),
+            tracing="sdk",
+        ),
+    ),
+    Entry(
+        "no stream is made in one Context and left in another",
+        5,
+        "Spans of streams have the wrong parents, end too early, or stay current in the consumer",
+        _gone("errors", "^logged: opentelemetry.context: Failed to detach context"),
+        Program(
+            guard="AsyncGuard",
+            host="loop",
+            calls=(Call(kind="stream", reads=("next",)),),
+            tracing="sdk",
+        ),
     ),
     Entry(
         "a stream's guard span lasts as long as it, and tells how it ended",
