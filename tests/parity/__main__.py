@@ -9,16 +9,22 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.parity.generate import programs
+from tests.parity.generate import THEMES, Theme, programs
 from tests.parity.known import KINDS, kind_of
 from tests.parity.pair import Pair
 from tests.parity.program import Program, shown
 from tests.parity.simplify import simplified
 from tests.parity.table import Case, allowed
+
+
+# How many programs of a theme are made before those of the next.
+EACH = 10
 
 
 class Hunt:
@@ -120,25 +126,34 @@ def _told(cases: list[Case]) -> list[str]:
 
 def hunt(hunting: Hunt, number: int, start: int) -> None:
     """Plays many programs."""
-    begun = time.monotonic()
+    begun, played = time.monotonic(), set()
 
-    @seed(start)
-    @settings(
-        max_examples=number,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(programs())
     def look(program: Program) -> None:
-        hunting.look_at(program)
+        if program not in played and len(played) < number:
+            played.add(program)
+            hunting.look_at(program)
 
-    look()
-    took = time.monotonic() - begun
-    print(f"\n{hunting.played} programs in {took:.0f} s, {hunting.differing} differ")
+    for turn in count(start * 1000):
+        if len(played) >= number:
+            break
+        for theme in THEMES.values():
+            make(theme, turn, look)
+    print(f"\n{len(played)} programs in {time.monotonic() - begun:.0f} s, {hunting.differing} differ")
     for kind in KINDS:
         print(f"{kind.name}: {hunting.known.get(kind.name, 'not met')}")
+
+
+def make(theme: Theme, start: int, look: Callable[[Program], None]) -> None:
+    """Has Hypothesis make some programs of a theme."""
+    quiet = list(HealthCheck)
+
+    @seed(start)
+    @settings(max_examples=EACH, phases=[Phase.generate], database=None, deadline=None, suppress_health_check=quiet)
+    @given(programs(theme))
+    def run(program: Program) -> None:
+        look(program)
+
+    run()
 
 
 if __name__ == "__main__":

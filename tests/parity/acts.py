@@ -57,6 +57,15 @@ class Actor:
         """Logs."""
         self.stage.note(self.name, what)
 
+    def look(self) -> None:
+        """Logs what he sees of all that somebody may have set."""
+        for name in self.stage.used:
+            _get(self, name)
+        if self.stage.counts:
+            _precision(self, "")
+        if self.stage.program.tracing == "sdk" and self.name.endswith("caller"):
+            _current(self, "")
+
     def act(self, acts: Acts) -> None:
         """Does all of it, one after another, in a thread."""
         for act in acts:

@@ -43,6 +43,7 @@ def note_outcome(actor: Actor, outcome: Any) -> None:
         f"got passed={outcome.validation_passed} output={outcome.validated_output!r} "
         f"raw={outcome.raw_llm_output!r} error={outcome.error!r} reask={outcome.reask is not None}"
     )
+    actor.look()
 
 
 def _actor(stage: Stage, number: int) -> Actor:
@@ -74,6 +75,7 @@ def request(stage: Stage, guard: Any, number: int) -> None:
             _try(guard, call, actor, Answering(stage, number).callable())
         except BaseException as error:
             stage.note_error(actor.name, "met", error)
+        actor.look()
         actor.act(call.after)
 
 
@@ -217,6 +219,7 @@ async def async_request(stage: Stage, guard: Any, number: int) -> None:
             await _within(call, actor, guard)
         except BaseException as error:
             stage.note_error(actor.name, "met", error)
+        actor.look()
         await actor.act_async(call.after)
 
 

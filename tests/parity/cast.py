@@ -58,6 +58,7 @@ class Playing(Validator):
         actor = self.actor(metadata)
         self.stage.stagger(actor.call, self.number)
         actor.note(f"judges {value!r}")
+        actor.look()
         if self.check.buffer:
             actor.note(f"has kept {self.accumulated_chunks!r}")
         actor.act(self.check.does)
@@ -67,6 +68,7 @@ class Playing(Validator):
         """Acts and judges on an event loop."""
         actor = self.actor(metadata)
         actor.note(f"judges {value!r}")
+        actor.look()
         await actor.act_async(self.check.does)
         return self.judge(value, actor)
 
@@ -146,6 +148,7 @@ def _handler(stage: Stage, check: Check, name: str) -> Callable[[Any, FailResult
         call = (result.metadata or {}).get("call", 0)
         actor = Actor(stage, f"{call}/{name} on_fail", call)
         actor.note(f"handles {value!r}")
+        actor.look()
         actor.act(check.handles)
         return f"{value} (handled by {name})"
 
@@ -306,12 +309,14 @@ class Answering:
         self.asked += 1
         asked = [str(message["content"])[:60] for message in messages or []]
         self.actor.note(f"is asked {asked} {sorted(kwargs)}")
+        self.actor.look()
 
     def _answer(self) -> str:
         return f"answer {self.asked} to {self.actor.call}"
 
     def _chunk(self, number: int) -> str:
         self.actor.note(f"streams {number}")
+        self.actor.look()
         if self.spec.fails and number == self.spec.fails:
             raise error_named("ConnectionError")
         return f"Sentence {number} of {self.actor.call}. "
@@ -336,6 +341,7 @@ def _generated(llm: Answering) -> Any:
             yield llm._chunk(number)
     finally:
         llm.actor.note("ends its stream")
+        llm.actor.look()
         llm.actor.act(llm.spec.ends)
         del held
 
@@ -349,6 +355,7 @@ async def _generated_async(llm: Answering) -> Any:
             yield llm._chunk(number)
     finally:
         llm.actor.note("ends its stream")
+        llm.actor.look()
         await llm.actor.act_async(llm.spec.ends)
         del held
 

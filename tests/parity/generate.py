@@ -29,7 +29,6 @@ ASYNC_HOSTS = ("asyncio", "anyio", "loop", "loop tidy", "thread", "async_to_sync
 HOWS = ("sync", "async", "delegate", "validate", "chunk", "stream")
 ON_FAILS = ("noop", "exception", "custom", "fix", "reask", "filter", "refrain", "fix_reask")
 FORMS = ("generator", "iterator", "closing", "closing asynchronously")
-READ = ("next", "next", "next in context", "next in thread", "llm", "rest", "close", "drop", "keep", "throw")
 SCOPES = (
     "move_on_after 2.5",
     "fail_after 2.5",
@@ -79,9 +78,9 @@ class Theme:
     """
 
     acts: Acts
-    handles: Acts = ("get a",)
-    asked: Acts = ("get a",)
-    caller: Acts = ("get a", "sleep 2")
+    handles: Acts
+    asked: Acts
+    caller: Acts
     kinds: Acts = ("validate", "ask", "stream", "parse")
     guards: Acts = ("Guard", "AsyncGuard")
     hosts: Acts = HOSTS
@@ -99,13 +98,18 @@ class Theme:
 
 
 VARIABLES = Theme(
-    acts=("set a", "get a", "reset a", "get b"),
-    handles=("get a", "reset a", "set b", "set a"),
-    asked=("set a", "get a", "set b", "get b", "reset a"),
-    caller=("set a", "get a", "get b", "get a", "set b"),
-    on_fails=("custom", "exception", "noop", "reask"),
+    acts=("set a", "reset a", "set b"),
+    handles=("reset a", "set b", "set a"),
+    asked=("set a", "set b", "reset a"),
+    caller=("set a", "set b", "reset a"),
+    kinds=("ask", "stream", "validate", "stream"),
+    hosts=("main", "asyncio", "anyio", "idle", "to_thread", "thread"),
+    hows=("sync", "chunk", "async", "delegate"),
+    verdicts=("fail", "pass", "fail", "fail once"),
+    on_fails=("custom", "custom", "exception", "noop", "reask"),
 )
 CANCELLATION = Theme(
+    caller=("sleep 2",),
     acts=("sleep 1", "sleep 3", "sleep 5", "cancel", "raise CancelledError"),
     handles=("sleep 1", "cancel"),
     asked=("sleep 1", "sleep 3", "cancel"),
@@ -120,7 +124,7 @@ SIBLINGS = Theme(
     acts=("raise OwnError", "sleep 1", "sleep 3", "wait f", "signal f", "raise SystemExit", "raise StopIteration"),
     handles=("raise OwnError", "signal f", "sleep 1"),
     asked=("raise ValueError", "sleep 1"),
-    caller=("sleep 2", "signal f", "get a"),
+    caller=("sleep 2", "signal f"),
     on_fails=("exception", "custom", "noop", "filter", "refrain", "fix"),
     scopes=("", "", "timeout 2.5", "move_on_after 2.5"),
     subs=("", "", "", "retries"),
@@ -128,40 +132,42 @@ SIBLINGS = Theme(
     tries=(1, 1, 2),
 )
 STREAMS = Theme(
-    acts=("sleep 1", "raise OwnError", "get a"),
-    handles=("get a", "sleep 1", "raise OwnError"),
-    asked=("set a", "sleep 1", "get a", "raise ValueError"),
-    caller=("set a", "get a", "sleep 1", "current", "buffer"),
+    acts=("sleep 1", "raise OwnError", "set b"),
+    handles=("sleep 1", "raise OwnError", "set b"),
+    asked=("set a", "sleep 1", "raise ValueError"),
+    caller=("set a", "set b", "sleep 1", "buffer"),
     kinds=("stream",),
     hosts=("main", "thread", "asyncio", "idle", "to_thread"),
-    async_hosts=("asyncio", "loop", "anyio", "loop tidy", "both bridges"),
+    async_hosts=("loop", "asyncio", "anyio", "loop", "loop tidy", "both bridges"),
     hows=("sync", "chunk", "async", "stream"),
+    verdicts=("pass", "pass", "fail", "override"),
     on_fails=("noop", "exception", "custom", "fix"),
     scopes=("", "", "", "move_on_after 2.5", "timeout 2.5", "cancel 1.5 because"),
     buffers=("", "", "seeded", "deque", "list"),
-    tracing=("sdk", "off", "none"),
+    tracing=("sdk", "off", "sdk", "none"),
 )
 BRIDGES = Theme(
-    acts=("anyio.run", "sync_to_async", "library", "asyncio.run", "async_to_sync", "to_thread", "anyio.to_thread"),
-    handles=("anyio.run", "library", "asyncio.run", "async_to_sync"),
-    asked=("library", "sync_to_async", "to_thread", "anyio.run"),
-    caller=("library",),
-    hows=("async", "sync", "delegate", "validate"),
+    acts=("sync_to_async", "anyio.run", "asyncio.run", "async_to_sync", "to_thread", "anyio.to_thread"),
+    handles=("anyio.run", "asyncio.run", "async_to_sync"),
+    asked=("sync_to_async", "to_thread", "anyio.run"),
+    caller=("sleep 1",),
+    hosts=("view", "view of a test", "sync_to_async", "main", "anyio", "to_thread", "anyio.to_thread"),
+    async_hosts=("both bridges", "anyio", "async_to_sync", "asyncio"),
+    hows=("async", "sync", "delegate"),
     on_fails=("custom", "noop"),
-    calls=2,
 )
 NUMBERS = Theme(
-    acts=("precision 5", "precision", "nest", "set a", "get a"),
-    handles=("precision 5", "precision"),
-    asked=("precision 5", "precision"),
-    caller=("precision", "precision 9"),
+    acts=("precision 5", "nest", "set a"),
+    handles=("precision 5",),
+    asked=("precision 5",),
+    caller=("precision 9",),
     on_fails=("custom", "noop"),
 )
 SUBCLASSES = Theme(
-    acts=("raise OwnError", "sleep 1", "get a", "nest"),
-    handles=("raise OwnError", "get a"),
-    asked=("raise ValueError", "set a", "get a"),
-    caller=("set a", "get a", "current"),
+    acts=("raise OwnError", "sleep 1", "nest"),
+    handles=("raise OwnError",),
+    asked=("raise ValueError", "set a"),
+    caller=("set a",),
     verdicts=("fail once", "pass", "fail", "override", "none"),
     subs=("falls back", "first of two", "retries"),
     tracing=("sdk",),
@@ -170,12 +176,22 @@ HISTORY = Theme(
     acts=("raise OwnError", "set b", "raise StopIteration", "sleep 1"),
     handles=("raise OwnError", "set b"),
     asked=("raise ValueError", "set b"),
+    caller=("set b",),
     on_fails=("exception", "custom", "reask", "fix_reask"),
     verdicts=("fail", "pass", "fail once", "none"),
     calls=3,
     tries=(1, 2),
 )
-THEMES = (VARIABLES, CANCELLATION, SIBLINGS, STREAMS, BRIDGES, NUMBERS, SUBCLASSES, HISTORY)
+THEMES = {
+    "variables": VARIABLES,
+    "cancellation": CANCELLATION,
+    "siblings": SIBLINGS,
+    "streams": STREAMS,
+    "bridges": BRIDGES,
+    "numbers": NUMBERS,
+    "subclasses": SUBCLASSES,
+    "history": HISTORY,
+}
 
 
 def checks(theme: Theme) -> st.SearchStrategy[Check]:
@@ -204,16 +220,23 @@ def llms(theme: Theme) -> st.SearchStrategy[Llm]:
     )
 
 
+def readings(theme: Theme) -> st.SearchStrategy[Acts]:
+    """What a caller does with a stream: he reads some of it, ends it somehow, and looks around."""
+    steps = ("next", "next", "next in context", "next in thread", *theme.caller)
+    ends = one_of((), ("rest",), ("close",), ("drop",), ("keep",), ("throw",))
+    after = acts(("llm", *theme.caller))
+    return st.builds(lambda *parts: sum(parts, ()), acts(steps, 1, 3), ends, after)
+
+
 def calls(theme: Theme, scopes: Acts) -> st.SearchStrategy[Call]:
     """A call."""
-    steps = (*READ, *theme.caller)
     return st.builds(
         Call,
         kind=one_of(*theme.kinds),
         before=acts(theme.caller),
         scope=one_of(*scopes),
-        reads=st.one_of(st.just(("rest",)), acts(steps, 1, 5)),
-        after=acts(theme.caller),
+        reads=st.one_of(st.just(("rest",)), readings(theme)),
+        after=acts(theme.caller, most=1),
         tries=one_of(*theme.tries),
         reasks=one_of(0, 0, 1),
     )
@@ -229,9 +252,8 @@ INNER = st.builds(
 
 
 @st.composite
-def programs(draw: Any, themes: tuple[Theme, ...] = THEMES) -> Program:
-    """A program."""
-    theme = draw(one_of(*themes))
+def programs(draw: Any, theme: Theme) -> Program:
+    """A program of a theme."""
     guard = draw(one_of(*theme.guards))
     asynchronous = guard == "AsyncGuard"
     each = calls(theme, theme.scopes if asynchronous else ("",))

@@ -50,6 +50,8 @@ class Stage:
         given: The LLM's streams, as the application has them, by call.
         asked: How often a validator of a call was asked.
         validators: All validators.
+        used: The variables that somebody sets.
+        counts: Whether somebody sets a precision.
         inner: The Guards that are called by others: in a thread, and on a loop.
     """
 
@@ -64,6 +66,9 @@ class Stage:
         self.given: dict[int, Any] = {}
         self.asked: dict[str, int] = {}
         self.validators: list[Any] = []
+        text = program.dumped()
+        self.used = [name for name in VARIABLES if f"set {name}" in text]
+        self.counts = "precision" in text
         self.inner: tuple[Any, Any] = (None, None)
         self._signs: set[str] = set()
         self._expected: dict[str, list[Callable[[bool], None]]] = {}
