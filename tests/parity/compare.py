@@ -57,10 +57,21 @@ def _by_actor(published: list[Any], patched: list[Any]) -> Iterator[Difference]:
 
 
 def _lines(where: str, published: list[str], patched: list[str]) -> Iterator[Difference]:
-    matcher = difflib.SequenceMatcher(a=published, b=patched, autojunk=False)
+    matcher = difflib.SequenceMatcher(None, [*map(_key, published)], [*map(_key, patched)], autojunk=False)
     for kind, start, end, other_start, other_end in matcher.get_opcodes():
-        if kind != "equal":
-            yield Difference(where, _joined(published[start:end]), _joined(patched[other_start:other_end]))
+        one, other = published[start:end], patched[other_start:other_end]
+        if kind == "equal":
+            yield from (Difference(where, *both) for both in zip(one, other, strict=True) if both[0] != both[1])
+        else:
+            yield Difference(where, _joined(one), _joined(other))
+
+
+# What somebody sees of one and the same thing.
+_LOOK = re.compile(r"(sees \w|counts with|current span|runs on)\b.*")
+
+
+def _key(line: str) -> str:
+    return _LOOK.sub(r"\1", line)
 
 
 def _joined(lines: list[str]) -> str:

@@ -121,7 +121,7 @@ CANCELLATION = Theme(
     tries=(1, 1, 2),
 )
 SIBLINGS = Theme(
-    acts=("raise OwnError", "sleep 1", "sleep 3", "wait f", "signal f", "raise SystemExit", "raise StopIteration"),
+    acts=("raise OwnError", "sleep 1", "sleep 3", "wait f", "signal f", "raise SystemExit"),
     handles=("raise OwnError", "signal f", "sleep 1"),
     asked=("raise ValueError", "sleep 1"),
     caller=("sleep 2", "signal f"),
@@ -147,13 +147,13 @@ STREAMS = Theme(
     tracing=("sdk", "off", "sdk", "none"),
 )
 BRIDGES = Theme(
-    acts=("sync_to_async", "anyio.run", "asyncio.run", "async_to_sync", "to_thread", "anyio.to_thread"),
+    acts=("sync_to_async", "anyio.run", "sync_to_async", "async_to_sync", "asyncio.run", "to_thread"),
     handles=("anyio.run", "asyncio.run", "async_to_sync"),
     asked=("sync_to_async", "to_thread", "anyio.run"),
     caller=("sleep 1",),
     hosts=("view", "view of a test", "sync_to_async", "main", "anyio", "to_thread", "anyio.to_thread"),
     async_hosts=("both bridges", "anyio", "async_to_sync", "asyncio"),
-    hows=("async", "sync", "delegate"),
+    hows=("async", "async", "sync", "delegate"),
     on_fails=("custom", "noop"),
 )
 NUMBERS = Theme(
@@ -173,7 +173,7 @@ SUBCLASSES = Theme(
     tracing=("sdk",),
 )
 HISTORY = Theme(
-    acts=("raise OwnError", "set b", "raise StopIteration", "sleep 1"),
+    acts=("raise OwnError", "set b", "sleep 1"),
     handles=("raise OwnError", "set b"),
     asked=("raise ValueError", "set b"),
     caller=("set b",),

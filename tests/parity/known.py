@@ -77,7 +77,10 @@ _BREAKS = Call(kind="stream", reads=("next",))
 KINDS: tuple[Kind, ...] = (
     Kind(
         "A1: what an LLM sets does not reach its caller",
-        _texts(r"caller$", r"sees \w: set by \d+/llm", r"sees \w: (unset|set by \d+/caller)"),
+        _either(
+            _texts(r"caller$", r"sees \w: set by \d+/(llm|v\d)", r"sees \w: "),
+            _texts(r"caller$", r"counts with 5", r"counts with (28|9)"),
+        ),
         (
             Program(guard="AsyncGuard", host="asyncio", llm=Llm(does=("set a",)), calls=(_ASK,)),
             Program(
@@ -136,7 +139,7 @@ KINDS: tuple[Kind, ...] = (
         _either(
             _texts(r"", r"anyio\.run: judged", r"Already running asyncio"),
             _texts(r"", r"runs on no loop", r"runs on asyncio"),
-            _texts(r"", r"counts with 28 digits", r"counts with 5 digits"),
+            _texts(r"", r"counts with (28|9) digits", r"counts with 5 digits"),
             _texts(r"", r"", r"Already running asyncio"),
         ),
         (
@@ -266,17 +269,61 @@ KINDS: tuple[Kind, ...] = (
 )
 
 
-LATER_TOLD = Kind(
+OTHERS = (
+    Kind(
+        "A11: a sync stream that closes asynchronously is not closed, and is kept",
+        _either(
+            _texts(r"^warnings$", NOTHING, r"coroutine .* was never awaited"),
+            lambda case: case.program.llm.form == "closing asynchronously"
+            and _texts(r"^alive$", NOTHING, r"llm stream")(case),
+        ),
+        (Program(llm=Llm(form="closing asynchronously"), calls=(Call(kind="stream", reads=("next", "close")),)),),
+    ),
+    Kind(
+        "D: siblings and handlers do not see each other's variables",
+        _texts(r"(llm|v\d+|on_fail)$", r"sees \w: set by \d+/(v\d|llm)", r"sees \w: (unset|set by \d+/caller)"),
+        (Program(host="asyncio", checks=(Check(does=("set a",)), Check())),),
+    ),
+    Kind(
+        "E1: validators see what the LLM has set",
+        _texts(r"(v\d+|on_fail)$", r"sees \w: (unset|set by \d+/caller)", r"sees \w: set by \d+/llm"),
+        (Program(llm=Llm(does=("set a",)), calls=(Call(kind="ask"),)),),
+    ),
+    Kind(
+        "E2: a validator's SystemExit is not what the call ends with",
+        _either(
+            _texts(r"caller$|^host$", r"SystemExit", r"CancelledError|^nothing"),
+            _texts(r"caller$|^host$", r"", r"SystemExit"),
+            _texts(r"^errors$", NOTHING, r"never retrieved SystemExit"),
+        ),
+        (
+            Program(guard="AsyncGuard", host="asyncio", checks=(Check(does=("raise SystemExit",)), Check())),
+            Program(host="to_thread", checks=(Check(does=("raise SystemExit",)),)),
+        ),
+    ),
+)
+CLOSED = Kind(
     "D: the LLM's stream is closed when the Guard's ends, and not read to its end",
     _either(
         _texts(r"llm$|llm, when$", r"", r"ends its stream"),
         _texts(r"llm$|llm, when$", r"ends its stream", r""),
         _texts(r"^alive$", r"llm stream", NOTHING),
         _texts(r"llm$", r"streams \d", NOTHING),
+        _texts(r"^errors$", r"closing of asynchronous generator", NOTHING),
+        _texts(r"^errors$", NOTHING, r"stream could not be closed"),
     ),
-    (),
+    (
+        Program(checks=(Check(does=("raise OwnError",)),), calls=(Call(kind="stream"),)),
+        Program(
+            guard="AsyncGuard",
+            host="asyncio",
+            checks=(Check(does=("raise OwnError",)),),
+            llm=Llm(ends=("sleep 3",)),
+            calls=(Call(kind="stream", scope="timeout 2.5"),),
+        ),
+    ),
 )
-KINDS = (*KINDS, LATER_TOLD)
+KINDS = (*KINDS, *OTHERS, CLOSED)
 
 
 def kind_of(case: Case) -> str:

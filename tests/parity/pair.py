@@ -61,8 +61,33 @@ class Process:
         self._process.wait()
 
 
-class Pair:
-    """Both trees.
+class Players:
+    """Two that play the same programs."""
+
+    def observe(self, program: Program) -> tuple[Observation, Observation]:
+        """Has both play a program; returns what was observed, published first."""
+        raise NotImplementedError
+
+    def again(self, program: Program) -> Observation:
+        """Has the first play a program once more."""
+        raise NotImplementedError
+
+    def cases(self, program: Program) -> list[Case]:
+        """Plays a program, and returns all that differs."""
+        both = self.observe(program)
+        return [Case(program, difference, *both) for difference in differences(*both)]
+
+    def refused(self, program: Program) -> list[Case]:
+        """Plays a program, and returns what differs and must not."""
+        return [case for case, entry in allowed(self.cases(program)) if entry is None]
+
+    def against_itself(self, program: Program) -> list[Difference]:
+        """Has the first play a program twice: there must be no difference."""
+        return differences(self.again(program), self.again(program))
+
+
+class Pair(Players):
+    """Both trees, each in a process.
 
     Args:
         published: The folder with guardrails as published.
@@ -99,20 +124,7 @@ class Pair:
         published, patched = (process.answer() for process in self._processes.values())
         return published, patched
 
-    def cases(self, program: Program) -> list[Case]:
-        """Plays a program on both trees, and returns all that differs."""
-        both = self.observe(program)
-        return [Case(program, difference, *both) for difference in differences(*both)]
-
-    def refused(self, program: Program) -> list[Case]:
-        """Plays a program on both trees, and returns what differs and must not."""
-        return [case for case, entry in allowed(self.cases(program)) if entry is None]
-
-    def against_itself(self, program: Program) -> list[Difference]:
-        """Plays a program on the published tree twice, and compares: there must be none."""
-        process = self._processes["published"]
-        observed = []
-        for _ in range(2):
-            process.begin(program)
-            observed.append(process.answer())
-        return differences(*observed)
+    def again(self, program: Program) -> Observation:
+        """Plays a program on the published tree."""
+        self._processes["published"].begin(program)
+        return self._processes["published"].answer()

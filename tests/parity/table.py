@@ -41,10 +41,10 @@ class Case:
         """Who noted it: `caller`, `llm`, `v0`, `v0 on_fail`, or what was looked at."""
         return self.difference.where.partition("/")[2] or self.difference.where
 
-    def lines(self) -> list[tuple[str, str]]:
-        """Pairs what was noted, where as much was noted on both trees."""
-        one, other = (each.split(" | ") for each in (self.difference.published, self.difference.patched))
-        return list(zip(one, other, strict=True)) if len(one) == len(other) else []
+    def both(self, published: str, patched: str) -> bool:
+        """Whether what was noted on the two trees begins so, and is so."""
+        found = self.difference
+        return bool(re.match(published, found.published) and re.fullmatch(patched, found.patched))
 
 
 @dataclass(frozen=True)
@@ -67,25 +67,27 @@ class Entry:
 
 
 def _sees_what_the_caller_has(case: Case) -> bool:
-    if case.role == "caller" or not case.lines():
+    if case.role == "caller":
         return False
-    own = f"set by {case.call}/caller"
-    return all(
-        one == other or (re.fullmatch(rf"sees \w: {own}", other) and one.startswith("sees "))
-        for one, other in case.lines()
-    )
+    own = rf"sees \w: set by {case.call}/caller|counts with {_precision(case)} digits"
+    return case.both(r"sees \w|counts with", own)
+
+
+def _precision(case: Case) -> str:
+    """The precision that the call's own caller has set before it."""
+    before = case.program.calls[int(case.call)].before if case.call else ()
+    return next((act.split()[1] for act in reversed(before) if act.startswith("precision ")), "no")
 
 
 def _sees_no_other_call(case: Case) -> bool:
-    return bool(case.lines()) and all(
-        one == other or (re.fullmatch(r"sees \w: unset", other) and _foreign(one, case.call))
-        for one, other in case.lines()
+    found = re.search(r"set by (\d+)/", case.difference.published)
+    return bool(found and found.group(1) != case.call) and case.both(r"sees \w", r"sees \w: unset")
+
+
+def _no_current_span(case: Case) -> bool:
+    return case.role == "caller" and case.both(
+        "current span: (stream_guard_span|async_stream_span|step|call)", "current span: (request|none)"
     )
-
-
-def _foreign(text: str, call: str) -> bool:
-    found = re.search(r"set by (\d+)/", text)
-    return bool(found) and found.group(1) != call  # type: ignore[union-attr]
 
 
 def _another_streams_text(case: Case) -> bool:
@@ -163,6 +165,15 @@ def _of_streams(case: Case) -> bool:
     return _guard_spans(case) and any(call.kind == "stream" for call in case.program.calls)
 
 
+def _kept_stream(case: Case) -> bool:
+    """Whether spans are open of a stream that can still be read."""
+    if case.difference.where != "open spans":
+        return False
+    kept = any("keep" in call.reads for call in case.program.calls)
+    readable = case.program.guard == "Guard" and kept
+    return _gone("open spans", "^stream_guard_span$")(case) or (readable and case.difference.patched in {"guard", "step"})
+
+
 def _of_shared_guards(case: Case) -> bool:
     return _guard_spans(case) and case.program.at_once and len(case.program.calls) > 1
 
@@ -214,18 +225,7 @@ TABLE: tuple[Entry, ...] = (
         15,
         "Where nobody traces, half of a call's CPU still goes into what spans would record",
         _gone("warnings", r"^DeprecationWarning: Use \w+\.model_dump\(\) instead"),
-        Program(host="thread", tracing="none"),
-    ),
-    Entry(
-        "loops that guardrails makes are closed",
-        9,
-        "In 0.11.0, a thread keeps the event loop that its first call makes, as it did, and the loop "
-        "is closed when the thread ends.",
-        _either(
-            _gone("warnings", "^ResourceWarning: unclosed (event loop|<socket)"),
-            _gone("errors", r"^unraisable: ValueError\('Invalid file descriptor: -1'\)"),
-        ),
-        Program(host="thread"),
+        Program(calls=(Call(kind="ask"),), tracing="none"),
     ),
     Entry(
         "a failure waits for what its siblings do in threads",
@@ -257,6 +257,20 @@ TABLE: tuple[Entry, ...] = (
             calls=(Call(kind="stream", reads=("next",)),),
             tracing="sdk",
         ),
+    ),
+    Entry(
+        "no span of a stream is current in its consumer",
+        5,
+        "Spans of streams have the wrong parents, end too early, or stay current in the consumer",
+        _no_current_span,
+        Program(calls=(_STREAM,), tracing="sdk"),
+    ),
+    Entry(
+        "a stream that is kept has a guard span, and none for a chunk",
+        5,
+        "The span `stream_guard_span`, one a chunk, is gone: the `guard` span lasts as long as its stream.",
+        _kept_stream,
+        Program(calls=(Call(kind="stream", reads=("next", "keep")),), tracing="sdk"),
     ),
     Entry(
         "a stream's guard span lasts as long as it, and tells how it ended",
