@@ -41,8 +41,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--replay", type=Program.loaded)
     parser.add_argument("--known", action="store_true", help="play the examples")
-    parser.add_argument("--shrink", type=int, default=80, help="smaller programs tried for a report")
-    parser.add_argument("--new", action="store_true", help="leave out programs that show what is known")
+    parser.add_argument("--shrink", type=int, default=80, help="smaller programs tried a report")
+    parser.add_argument("--new", action="store_true", help="leave out what is known")
     return parser.parse_args()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
 from typing import Any
@@ -182,7 +182,7 @@ def in_thread(stage: Stage, work: Callable[[], None]) -> None:
         raise errors.pop()
 
 
-def in_threads(works: list[Callable[[], None]]) -> None:
+def in_threads(works: Sequence[Callable[[], None]]) -> None:
     """Has threads do something at once, and waits for all."""
     errors: list[BaseException] = []
     _run_all([threading.Thread(target=_counted, args=(work, errors)) for work in works])
@@ -367,8 +367,8 @@ class _AsyncReader:
 
 
 async def _nothing() -> Any:
-    for nothing in ():
-        yield nothing
+    if False:
+        yield None
 
 
 _ASYNC_READS: dict[str, Callable[[_AsyncReader], Any]] = {

@@ -16,7 +16,7 @@ from tests.parity.stage import Stage
 BUFFERS: dict[str, Callable[[], Any]] = {
     "deque": lambda: deque(maxlen=3),
     "seeded": lambda: ["seed. "],
-    "list": lambda: [],
+    "list": list,
 }
 
 
@@ -140,7 +140,9 @@ def validator(stage: Stage, check: Check, name: str, number: int) -> Validator:
     parts = {"stage": stage, "check": check, "name": name, "number": number}
     kind: Any = type(name.replace(" ", ""), (KINDS[check.how],), parts)
     made: Any = register_validator(name=f"parity/{name}", data_type="all")(kind)
-    return made(on_fail=_handler(stage, check, name) if check.on_fail == "custom" else check.on_fail)
+    return made(
+        on_fail=_handler(stage, check, name) if check.on_fail == "custom" else check.on_fail
+    )
 
 
 def _handler(stage: Stage, check: Check, name: str) -> Callable[[Any, FailResult], Any]:

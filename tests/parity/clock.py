@@ -208,7 +208,7 @@ class Loop(asyncio.SelectorEventLoop):
         """Returns the clock's time."""
         return CLOCK.now
 
-    def call_soon_threadsafe(self, *args: Any, **kwargs: Any) -> Any:
+    def call_soon_threadsafe(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         """Counts the loop as at work from now on."""
         CLOCK.wake(self._own_selector)
         try:

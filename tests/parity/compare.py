@@ -57,13 +57,16 @@ def _by_actor(published: list[Any], patched: list[Any]) -> Iterator[Difference]:
 
 
 def _lines(where: str, published: list[str], patched: list[str]) -> Iterator[Difference]:
-    matcher = difflib.SequenceMatcher(None, [*map(_key, published)], [*map(_key, patched)], autojunk=False)
-    for kind, start, end, other_start, other_end in matcher.get_opcodes():
+    keys = ([*map(_key, lines)] for lines in (published, patched))
+    matched = difflib.SequenceMatcher(None, next(keys), next(keys), autojunk=False)
+    for kind, start, end, other_start, other_end in matched.get_opcodes():
         one, other = published[start:end], patched[other_start:other_end]
-        if kind == "equal":
-            yield from (Difference(where, *both) for both in zip(one, other, strict=True) if both[0] != both[1])
-        else:
+        if kind != "equal":
             yield Difference(where, _joined(one), _joined(other))
+            continue
+        for both in zip(one, other, strict=True):
+            if both[0] != both[1]:
+                yield Difference(where, *both)
 
 
 # What somebody sees of one and the same thing.
@@ -83,7 +86,8 @@ def _times(who: str, published: list[Any], patched: list[Any]) -> Iterator[Diffe
         return
     for (one, _, what), (other, _, _) in zip(published, patched, strict=True):
         if abs(one - other) > TOLERANCE:
-            yield Difference(f"{who}, when", f"after {one:.1f} s: {what}", f"after {other:.1f} s: {what}")
+            when = (f"after {time:.1f} s: {what}" for time in (one, other))
+            yield Difference(f"{who}, when", *when)
             return
 
 
@@ -91,7 +95,8 @@ def _order(published: list[Any], patched: list[Any]) -> Iterator[Difference]:
     one, other = ([tuple(entry[1:]) for entry in sorted(log)] for log in (published, patched))
     for at, (before, now) in enumerate(zip(one, other, strict=True)):
         if before != now:
-            yield Difference("order", *(_joined([" ".join(e) for e in log[at : at + 2]]) for log in (one, other)))
+            both = ([" ".join(each) for each in log[at : at + 2]] for log in (one, other))
+            yield Difference("order", *map(_joined, both))
             return
 
 

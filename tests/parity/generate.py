@@ -6,12 +6,12 @@ things meet that matter to each other. What is drawn first is the simplest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.parity.program import Acts, Call, Check, Llm, Program
+from tests.parity.program import Acts, Call, Check, Llm, Program, settled
 
 HOSTS = (
     "main",
@@ -47,9 +47,14 @@ def one_of(*choices: Any) -> st.SearchStrategy[Any]:
     return st.sampled_from(choices)
 
 
+def several(each: st.SearchStrategy[Any], least: int, most: int) -> st.SearchStrategy[Any]:
+    """Some of them."""
+    return st.lists(each, min_size=least, max_size=most).map(tuple)
+
+
 def acts(choices: Acts, least: int = 0, most: int = 2) -> st.SearchStrategy[Acts]:
     """A few acts."""
-    return st.lists(st.sampled_from(choices), min_size=least, max_size=most).map(tuple)
+    return several(st.sampled_from(choices), least, most)
 
 
 @dataclass(frozen=True)
@@ -147,11 +152,26 @@ STREAMS = Theme(
     tracing=("sdk", "off", "sdk", "none"),
 )
 BRIDGES = Theme(
-    acts=("sync_to_async", "anyio.run", "sync_to_async", "async_to_sync", "asyncio.run", "to_thread"),
+    acts=(
+        "sync_to_async",
+        "anyio.run",
+        "sync_to_async",
+        "async_to_sync",
+        "asyncio.run",
+        "to_thread",
+    ),
     handles=("anyio.run", "asyncio.run", "async_to_sync"),
     asked=("sync_to_async", "to_thread", "anyio.run"),
     caller=("sleep 1",),
-    hosts=("view", "view of a test", "sync_to_async", "main", "anyio", "to_thread", "anyio.to_thread"),
+    hosts=(
+        "view",
+        "view of a test",
+        "sync_to_async",
+        "main",
+        "anyio",
+        "to_thread",
+        "anyio.to_thread",
+    ),
     async_hosts=("both bridges", "anyio", "async_to_sync", "asyncio"),
     hows=("async", "async", "sync", "delegate"),
     on_fails=("custom", "noop"),
@@ -262,30 +282,11 @@ def programs(draw: Any, theme: Theme) -> Program:
             guard=guard,
             sub=draw(one_of(*theme.subs)),
             host=draw(one_of(*(theme.async_hosts if asynchronous else theme.hosts))),
-            checks=tuple(draw(st.lists(checks(theme), min_size=theme.checks[0], max_size=theme.checks[1]))),
+            checks=draw(several(checks(theme), *theme.checks)),
             inner=(draw(INNER),),
             llm=draw(llms(theme)),
-            calls=tuple(draw(st.lists(each, min_size=1, max_size=theme.calls))),
+            calls=draw(several(each, 1, theme.calls)),
             at_once=draw(st.booleans()),
             tracing=draw(one_of(*theme.tracing)),
         )
     )
-
-
-def settled(program: Program) -> Program:
-    """Leaves out what nobody does in it, so that no two programs are the same in other words."""
-    kinds = {call.kind for call in program.calls}
-    nests = any("nest" in (*check.does, *check.handles) for check in program.checks)
-    asks = kinds != {"validate"}
-    return replace(
-        program,
-        checks=tuple(replace(c, handles=c.handles if c.on_fail == "custom" else ()) for c in program.checks),
-        inner=program.inner if nests else (),
-        llm=program.llm if asks else Llm(),
-        calls=tuple(_plain_call(call) for call in program.calls),
-        at_once=program.at_once and len(program.calls) > 1,
-    )
-
-
-def _plain_call(call: Call) -> Call:
-    return call if call.kind == "stream" else replace(call, reads=("rest",))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from tests.parity.clock import CLOCK
 from tests.parity.stage import Stage
 
 Work = Callable[[], Any]
-Works = list[Work]
+Works = Sequence[Work]
 
 
 def play(stage: Stage, guard: Any) -> None:

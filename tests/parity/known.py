@@ -56,7 +56,9 @@ def _fails_late(case: Case) -> bool:
 
 
 def _own_loops(case: Case) -> bool:
-    return case.program.guard == "AsyncGuard" and any(call.kind == "stream" for call in case.program.calls)
+    return case.program.guard == "AsyncGuard" and any(
+        call.kind == "stream" for call in case.program.calls
+    )
 
 
 def _twice(case: Case) -> bool:
@@ -65,10 +67,14 @@ def _twice(case: Case) -> bool:
 
 def _buffered(case: Case) -> bool:
     return any(check.buffer for check in case.program.checks) and bool(
-        re.search("has kept|accumulates|judges", case.difference.published + case.difference.patched)
+        re.search(
+            "has kept|accumulates|judges", case.difference.published + case.difference.patched
+        )
     )
 
 
+_SEES = r"sees \w: "
+_OWN = r"sees \w: (unset|set by \d+/caller)"
 _ASK = Call(kind="ask", after=("get a",))
 _SLOW = Check(how="async", does=("sleep 5",))
 _QUICK = Check(how="async")
@@ -87,9 +93,13 @@ KINDS: tuple[Kind, ...] = (
                 guard="AsyncGuard",
                 host="asyncio",
                 llm=Llm(each=("set a",)),
-                calls=(Call(kind="stream", reads=("next", "next", "get a", "rest"), after=("get a",)),),
+                calls=(
+                    Call(kind="stream", reads=("next", "next", "get a", "rest"), after=("get a",)),
+                ),
             ),
-            Program(llm=Llm(each=("set a",)), calls=(Call(kind="stream", reads=("rest", "get a")),)),
+            Program(
+                llm=Llm(each=("set a",)), calls=(Call(kind="stream", reads=("rest", "get a")),)
+            ),
         ),
     ),
     Kind(
@@ -100,7 +110,9 @@ KINDS: tuple[Kind, ...] = (
             _texts(r"caller$", r"met CancelledError\('[bt]", r"met CancelledError\(('')?\)"),
         ),
         tuple(
-            Program(guard="AsyncGuard", host=host, checks=(_SLOW, _QUICK), calls=(Call(scope=scope),))
+            Program(
+                guard="AsyncGuard", host=host, checks=(_SLOW, _QUICK), calls=(Call(scope=scope),)
+            )
             for host, scope in (
                 ("anyio", "move_on_after 2.5"),
                 ("anyio", "fail_after 2.5"),
@@ -115,13 +127,19 @@ KINDS: tuple[Kind, ...] = (
             Program(
                 guard="AsyncGuard",
                 host="asyncio",
-                checks=(Check(verdict="fail", on_fail="exception"), Check(how="async", does=("sleep 3",))),
+                checks=(
+                    Check(verdict="fail", on_fail="exception"),
+                    Check(how="async", does=("sleep 3",)),
+                ),
                 calls=(Call(after=("sleep 2",)),),
             ),
             Program(
                 guard="AsyncGuard",
                 host="asyncio",
-                checks=(Check(how="async", does=("raise OwnError",)), Check(how="async", does=("wait f",))),
+                checks=(
+                    Check(how="async", does=("raise OwnError",)),
+                    Check(how="async", does=("wait f",)),
+                ),
             ),
         ),
     ),
@@ -199,7 +217,9 @@ KINDS: tuple[Kind, ...] = (
         "A9: a validator's own buffer is ignored in streams",
         _buffered,
         tuple(
-            Program(checks=(Check(how=how, buffer=buffer),), calls=(Call(kind="stream", reads=reads),))
+            Program(
+                checks=(Check(how=how, buffer=buffer),), calls=(Call(kind="stream", reads=reads),)
+            )
             for how, buffer, reads in (
                 ("sync", "seeded", ("rest",)),
                 ("stream", "seeded", ("rest",)),
@@ -213,7 +233,9 @@ KINDS: tuple[Kind, ...] = (
         tuple(
             Program(
                 host="asyncio",
-                checks=(Check(verdict="fail", on_fail="custom", does=("set a",), handles=("reset a",)),),
+                checks=(
+                    Check(verdict="fail", on_fail="custom", does=("set a",), handles=("reset a",)),
+                ),
                 calls=(Call(kind=kind),),
             )
             for kind in ("validate", "stream")
@@ -222,7 +244,13 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "A14: a validator's own cancellation loses its message",
         _texts(r"caller$", r"CancelledError\('budget spent'\)", r"CancelledError"),
-        (Program(guard="AsyncGuard", host="asyncio", checks=(Check(how="async", does=("raise CancelledError",)), _QUICK)),),
+        (
+            Program(
+                guard="AsyncGuard",
+                host="asyncio",
+                checks=(Check(how="async", does=("raise CancelledError",)), _QUICK),
+            ),
+        ),
     ),
     Kind(
         "A14: a failing sibling's wait leaves no time to try again",
@@ -253,7 +281,10 @@ KINDS: tuple[Kind, ...] = (
         "A14: what a consumer sets between two chunks is not seen by the next",
         _texts(r"llm$|on_fail$", r"sees \w: set by \d+/caller", r"unset"),
         (
-            Program(llm=Llm(each=("get a",)), calls=(Call(kind="stream", reads=("next", "set a", "rest")),)),
+            Program(
+                llm=Llm(each=("get a",)),
+                calls=(Call(kind="stream", reads=("next", "set a", "rest")),),
+            ),
             Program(
                 guard="AsyncGuard",
                 host="asyncio",
@@ -274,19 +305,32 @@ OTHERS = (
         "A11: a sync stream that closes asynchronously is not closed, and is kept",
         _either(
             _texts(r"^warnings$", NOTHING, r"coroutine .* was never awaited"),
-            lambda case: case.program.llm.form == "closing asynchronously"
-            and _texts(r"^alive$", NOTHING, r"llm stream")(case),
+            lambda case: (
+                case.program.llm.form == "closing asynchronously"
+                and _texts(r"^alive$", NOTHING, r"llm stream")(case)
+            ),
         ),
-        (Program(llm=Llm(form="closing asynchronously"), calls=(Call(kind="stream", reads=("next", "close")),)),),
+        (
+            Program(
+                llm=Llm(form="closing asynchronously"),
+                calls=(Call(kind="stream", reads=("next", "close")),),
+            ),
+        ),
     ),
     Kind(
         "D: siblings and handlers do not see each other's variables",
-        _texts(r"(llm|v\d+|on_fail)$", r"sees \w: set by \d+/(v\d|llm)", r"sees \w: (unset|set by \d+/caller)"),
+        _texts(
+            r"(llm|v\d+|on_fail)$",
+            r"sees \w: set by \d+/(v\d|llm)",
+            r"sees \w: (unset|set by \d+/caller)",
+        ),
         (Program(host="asyncio", checks=(Check(does=("set a",)), Check())),),
     ),
     Kind(
         "E1: validators see what the LLM has set",
-        _texts(r"(v\d+|on_fail)$", r"sees \w: (unset|set by \d+/caller)", r"sees \w: set by \d+/llm"),
+        _texts(
+            r"(v\d+|on_fail)$", r"sees \w: (unset|set by \d+/caller)", r"sees \w: set by \d+/llm"
+        ),
         (Program(llm=Llm(does=("set a",)), calls=(Call(kind="ask"),)),),
     ),
     Kind(
@@ -297,8 +341,28 @@ OTHERS = (
             _texts(r"^errors$", NOTHING, r"never retrieved SystemExit"),
         ),
         (
-            Program(guard="AsyncGuard", host="asyncio", checks=(Check(does=("raise SystemExit",)), Check())),
+            Program(
+                guard="AsyncGuard",
+                host="asyncio",
+                checks=(Check(does=("raise SystemExit",)), Check()),
+            ),
             Program(host="to_thread", checks=(Check(does=("raise SystemExit",)),)),
+        ),
+    ),
+)
+CLOSED_LATE = Kind(
+    "E3: a failure waits until the LLM's stream is closed, and a time limit can strike first",
+    _either(
+        _texts(r"caller$", r"met (\w+Error)", r"met TimeoutError\(\) from CancelledError"),
+        _texts(r"llm$", r"woke", r"slept and met CancelledError"),
+    ),
+    (
+        Program(
+            guard="AsyncGuard",
+            host="asyncio",
+            checks=(Check(does=("raise OwnError",)),),
+            llm=Llm(ends=("sleep 3",)),
+            calls=(Call(kind="stream", scope="timeout 2.5"),),
         ),
     ),
 )
@@ -314,16 +378,10 @@ CLOSED = Kind(
     ),
     (
         Program(checks=(Check(does=("raise OwnError",)),), calls=(Call(kind="stream"),)),
-        Program(
-            guard="AsyncGuard",
-            host="asyncio",
-            checks=(Check(does=("raise OwnError",)),),
-            llm=Llm(ends=("sleep 3",)),
-            calls=(Call(kind="stream", scope="timeout 2.5"),),
-        ),
+        Program(guard="AsyncGuard", host="loop", calls=(Call(kind="stream", reads=("next",)),)),
     ),
 )
-KINDS = (*KINDS, *OTHERS, CLOSED)
+KINDS = (*KINDS, *OTHERS, CLOSED_LATE, CLOSED)
 
 
 def kind_of(case: Case) -> str:

@@ -16,8 +16,8 @@ from contextlib import suppress
 from typing import Any
 
 from tests.parity import cast, hosts
-from tests.parity.clock import CLOCK, install
 from tests.parity.calling import async_request
+from tests.parity.clock import CLOCK, install
 from tests.parity.program import Call, Check, Program
 from tests.parity.stage import Stage, normal, told
 
@@ -156,7 +156,9 @@ def _observation(stage: Stage, watch: _Watch, more: list[str]) -> dict[str, Any]
         "alive": alive if watch.settled else ["not looked at"],
         "open spans": sorted(span.name for span in watch.spans if span.end_time is None),
         "guard spans": _guard_spans(watch),
-        "warnings": _kept(f"{each.category.__name__}: {normal(each.message)}" for each in watch.warned),
+        "warnings": _kept(
+            f"{each.category.__name__}: {normal(each.message)}" for each in watch.warned
+        ),
         "errors": _kept(map(normal, watch.errors)),
         "history": watch.history,
         "ends": more,

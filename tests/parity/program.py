@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 Acts = tuple[str, ...]
@@ -145,6 +145,28 @@ def _read(cls: Any, value: Any) -> Any:
     return _made(cls, value) if isinstance(value, dict) else value
 
 
+def settled(program: Program) -> Program:
+    """Leaves out what nobody does in it, so that no two programs are the same in other words."""
+    nests = any("nest" in (*check.does, *check.handles) for check in program.checks)
+    asks = any(call.kind != "validate" for call in program.calls)
+    return replace(
+        program,
+        checks=tuple(map(_settled_check, program.checks)),
+        inner=program.inner if nests else (),
+        llm=program.llm if asks else Llm(),
+        calls=tuple(map(_settled_call, program.calls)),
+        at_once=program.at_once and len(program.calls) > 1,
+    )
+
+
+def _settled_check(check: Check) -> Check:
+    return check if check.on_fail == "custom" else replace(check, handles=())
+
+
+def _settled_call(call: Call) -> Call:
+    return call if call.kind == "stream" else replace(call, reads=Call().reads)
+
+
 def shown(program: Program) -> str:
     """Writes a program as a few lines of text."""
     return "\n".join(_lines(program))
@@ -165,8 +187,8 @@ def _lines(program: Program) -> Iterator[str]:
 
 
 def _told(part: Any) -> str:
-    first = asdict(part)
-    told = [f"{name} {_words(value)}" for name, value in first.items() if value != _usual(part, name)]
+    everything = asdict(part).items()
+    told = [f"{name} {_words(each)}" for name, each in everything if each != _usual(part, name)]
     return ", ".join(told) or "as usual"
 
 

@@ -17,9 +17,11 @@ def simplified(program: Program, shows: Callable[[Program], bool], *, most: int 
         shows: Whether a program shows what is to be kept.
         most: How many programs may be tried.
     """
-    tried: set[Program] = set()
-    while len(tried) < most:
-        found = next((each for each in _smaller(program) if _new(each, tried, most) and shows(each)), None)
+    tried = {program}
+    while len(tried) <= most:
+        smaller = map(settled, _smaller(program))
+        untried = (each for each in smaller if _new(each, tried, most))
+        found = next((each for each in untried if shows(each)), None)
         if found is None:
             break
         program = found
@@ -27,7 +29,7 @@ def simplified(program: Program, shows: Callable[[Program], bool], *, most: int 
 
 
 def _new(program: Program, tried: set[Program], most: int) -> bool:
-    if program in tried or len(tried) >= most:
+    if program in tried or len(tried) > most:
         return False
     tried.add(program)
     return True
@@ -38,22 +40,21 @@ def _smaller(part: Any) -> Iterator[Any]:
     usual = type(part)()
     names = [each.name for each in fields(part)]
     for name in names:
-        value = getattr(part, name)
-        if value != getattr(usual, name):
+        if getattr(part, name) != getattr(usual, name):
             yield replace(part, **{name: getattr(usual, name)})
     for name in names:
-        for value in _smaller_value(getattr(part, name)):
+        least = 1 if name in {"calls", "checks"} else 0
+        for value in _smaller_value(getattr(part, name), least):
             yield replace(part, **{name: value})
 
 
-def _smaller_value(value: Any) -> Iterator[Any]:
-    if isinstance(value, tuple):
-        for at in range(len(value)):
-            yield value[:at] + value[at + 1 :]
-        for at, each in enumerate(value):
-            for smaller in _smaller_value(each):
-                yield (*value[:at], smaller, *value[at + 1 :])
-    elif is_dataclass(value):
+def _smaller_value(value: Any, least: int = 0) -> Iterator[Any]:
+    if is_dataclass(value):
         yield from _smaller(value)
-    elif isinstance(value, int) and not isinstance(value, bool) and value > 1:
-        yield value - 1
+    if not isinstance(value, tuple):
+        return
+    for at in range(len(value) if len(value) > least else 0):
+        yield value[:at] + value[at + 1 :]
+    for at, each in enumerate(value):
+        for smaller in _smaller_value(each):
+            yield (*value[:at], smaller, *value[at + 1 :])

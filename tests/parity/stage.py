@@ -1,4 +1,4 @@
-"""What everyone in a program shares: the log, the variables, the signs, and what is to be let go."""
+"""What everyone in a program shares: the log, the variables, the signs, and what must go."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class Stage:
 
         def let_go(given: bool) -> None:
             if not loop.is_closed():
-                loop.call_soon_threadsafe(lambda: came.done() or came.set_result(given))
+                loop.call_soon_threadsafe(_set_if_open, came, given)
 
         CLOCK.expect(came, let_go)
         self._register(sign, let_go)
@@ -147,6 +147,11 @@ class Stage:
         """Has a job in a worker thread wait for its turn."""
         if threading.get_ident() not in self.threads and not _loop_runs():
             CLOCK.sleep(STAGGER * (call * 8 + number + 1))
+
+
+def _set_if_open(future: asyncio.Future[bool], result: bool) -> None:
+    if not future.done():
+        future.set_result(result)
 
 
 def _loop_runs() -> bool:

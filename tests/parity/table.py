@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from tests.parity.compare import NOTHING, Difference, Observation
 from tests.parity.program import Call, Check, Llm, Program
 
+# As good as at once.
+SOON = 0.01
+
 
 @dataclass(frozen=True)
 class Case:
@@ -86,7 +89,8 @@ def _sees_no_other_call(case: Case) -> bool:
 
 def _no_current_span(case: Case) -> bool:
     return case.role == "caller" and case.both(
-        "current span: (stream_guard_span|async_stream_span|step|call)", "current span: (request|none)"
+        "current span: (stream_guard_span|async_stream_span|step|call)",
+        "current span: (request|none)",
     )
 
 
@@ -145,16 +149,22 @@ def _may_fail(check: Check) -> bool:
 
 
 def _hangs(observed: Observation) -> bool:
-    return any("Hung" in what for _, _, what in observed.get("log", [])) or bool(observed.get("ends"))
+    return any("Hung" in what for _, _, what in observed.get("log", [])) or bool(
+        observed.get("ends")
+    )
 
 
 def _ended_with_a_thread(case: Case) -> bool:
     """Whether the call failed at the very time at which a job in a thread ended."""
-    log = case.patched["log"]
-    met = max((when for when, who, what in log if who == f"{case.call}/caller" and "met " in what), default=-1.0)
-    threads = {f"{case.call}/v{at}" for at, check in enumerate(case.program.checks) if check.how != "async"}
-    last = max((when for when, who, _ in log if who in threads and when <= met + 0.01), default=-2.0)
-    return abs(met - last) < 0.01
+    log, caller = case.patched["log"], f"{case.call}/caller"
+    met = [when for when, who, what in log if who == caller and "met " in what][-1]
+    ended = [when for when, who, _ in log if who in _in_threads(case) and when <= met + SOON]
+    return bool(ended) and met - max(ended) < SOON
+
+
+def _in_threads(case: Case) -> set[str]:
+    checks = enumerate(case.program.checks)
+    return {f"{case.call}/v{at}" for at, check in checks if check.how != "async"}
 
 
 def _guard_spans(case: Case) -> bool:
@@ -171,7 +181,9 @@ def _kept_stream(case: Case) -> bool:
         return False
     kept = any("keep" in call.reads for call in case.program.calls)
     readable = case.program.guard == "Guard" and kept
-    return _gone("open spans", "^stream_guard_span$")(case) or (readable and case.difference.patched in {"guard", "step"})
+    return _gone("open spans", "^stream_guard_span$")(case) or (
+        readable and case.difference.patched in {"guard", "step"}
+    )
 
 
 def _of_shared_guards(case: Case) -> bool:
@@ -179,7 +191,7 @@ def _of_shared_guards(case: Case) -> bool:
 
 
 def _siblings_left_behind(case: Case) -> bool:
-    """Whether what is there on the published tree only is of siblings that went on by themselves."""
+    """Whether it is there on the published tree only, of siblings that were left behind."""
     gone = _either(
         _gone("open spans", r"\.validate$"),
         _gone("alive", "request$"),
@@ -195,8 +207,7 @@ TABLE: tuple[Entry, ...] = (
     Entry(
         "whoever is called sees what the caller has set",
         3,
-        "With MLflow a Guard call falls apart into two traces or more; LLM callables, validators and "
-        "on_fail handlers lose the caller's ContextVars",
+        "LLM callables, validators and on_fail handlers lose the caller's ContextVars",
         _sees_what_the_caller_has,
         Program(checks=(Check(does=("get a",)),), calls=(_SET,)),
     ),
@@ -268,14 +279,14 @@ TABLE: tuple[Entry, ...] = (
     Entry(
         "a stream that is kept has a guard span, and none for a chunk",
         5,
-        "The span `stream_guard_span`, one a chunk, is gone: the `guard` span lasts as long as its stream.",
+        "the `guard` span lasts as long as its stream.",
         _kept_stream,
         Program(calls=(Call(kind="stream", reads=("next", "keep")),), tracing="sdk"),
     ),
     Entry(
         "a stream's guard span lasts as long as it, and tells how it ended",
         5,
-        "The span `stream_guard_span`, one a chunk, is gone: the `guard` span lasts as long as its stream.",
+        "the `guard` span lasts as long as its stream.",
         _of_streams,
         Program(llm=Llm(fails=1), calls=(_STREAM,), tracing="sdk"),
     ),
