@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from tests.parity.program import Program
+from tests.parity.program import Program, settled
 
 
 def simplified(program: Program, shows: Callable[[Program], bool], *, most: int = 150) -> Program:

@@ -33,8 +33,8 @@ def pair(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pair]:
     """Both trees, ready to play."""
-    trees = (Path(request.config.getoption(name)) for name in ("published", "patched"))
-    with Pair(*trees, tmp_path_factory.mktemp("logs")) as both:
+    published, patched = map(request.config.getoption, ("--published", "--patched"))
+    with Pair(Path(published), Path(patched), tmp_path_factory.mktemp("logs")) as both:
         yield both
 
 
@@ -46,7 +46,7 @@ def test_an_example_is_the_same_on_both_trees(pair: Pair, program: Program) -> N
 
 def test_programs_are_the_same_on_both_trees(pair: Pair, request: pytest.FixtureRequest) -> None:
     hunt = Hunt(pair)
-    for program in made(*map(request.config.getoption, ("programs", "seed"))):
+    for program in made(*map(request.config.getoption, ("--programs", "--seed"))):
         hunt.look_at(program)
         if len(hunt.reports) >= MOST:
             break

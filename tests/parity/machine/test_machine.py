@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from typing import Any
 
 import pytest
 
@@ -184,7 +185,8 @@ def test_whoever_waits_in_vain_is_let_go():
 
 
 def test_whoever_waits_goes_on_when_the_sign_comes():
-    clock, expected = Clock(), queue.SimpleQueue()
+    clock = Clock()
+    expected: queue.SimpleQueue[Any] = queue.SimpleQueue()
     clock.started()
 
     def give():
