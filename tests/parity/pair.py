@@ -95,15 +95,18 @@ class Pair(Players):
         folder: Where logs go.
     """
 
+    release: str
+
     def __init__(self, published: Path, patched: Path, folder: Path) -> None:
         self._processes = {
             name: Process(tree, folder / f"{name}.log")
-            for name, tree in (("published", published), ("patched", patched))
+            for name, tree in (("patched", patched), ("published", published))
         }
-        for process, tree in zip(self._processes.values(), (published, patched), strict=True):
-            place = process.answer()["guardrails"]
-            if Path(place) != tree.resolve():
-                raise RuntimeError(f"guardrails is imported from {place}, which is not {tree}")
+        for process, tree in zip(self._processes.values(), (patched, published), strict=True):
+            about = process.answer()
+            if Path(about["guardrails"]) != tree.resolve():
+                raise RuntimeError(f"what is imported is {about}, and not from {tree}")
+            self.release = about["release"]
 
     def __enter__(self) -> Pair:
         return self
@@ -121,7 +124,7 @@ class Pair(Players):
         """Plays a program on both trees."""
         for process in self._processes.values():
             process.begin(program)
-        published, patched = (process.answer() for process in self._processes.values())
+        patched, published = (process.answer() for process in self._processes.values())
         return published, patched
 
     def again(self, program: Program) -> Observation:

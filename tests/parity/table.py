@@ -60,6 +60,7 @@ class Entry:
         line: What the README says of it.
         covers: Whether a difference is of this kind.
         needed_by: A program that shows it.
+        since: The first of the releases that are played to show it.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Entry:
     line: str
     covers: Callable[[Case], bool]
     needed_by: Program
+    since: str = "0.6.0"
 
 
 def _sees_what_the_caller_has(case: Case) -> bool:
@@ -237,13 +239,18 @@ TABLE: tuple[Entry, ...] = (
         "Where nobody traces, half of a call's CPU still goes into what spans would record",
         _gone("warnings", r"^DeprecationWarning: Use \w+\.model_dump\(\) instead"),
         Program(calls=(Call(kind="ask"),), tracing="none"),
+        since="0.11.0",
     ),
     Entry(
         "a failure waits for what its siblings do in threads",
         13,
         "When one of several validators raises, the call fails once the others have ended.",
         _waits_for_a_thread,
-        Program(checks=(Check(does=("raise ValueError",)), Check(does=("sleep 3",)))),
+        Program(
+            guard="AsyncGuard",
+            host="asyncio",
+            checks=(Check(does=("raise ValueError",)), Check(does=("sleep 3",))),
+        ),
     ),
     Entry(
         "no sibling outlasts a failure",

@@ -12,6 +12,7 @@ import select
 import signal
 import sys
 import time
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,18 @@ def main() -> None:
     import guardrails
 
     place = Path(str(guardrails.__file__)).resolve().parent.parent
-    print(json.dumps({"guardrails": str(place)}), file=answers, flush=True)
+    about = {"guardrails": str(place), "release": _release()}
+    print(json.dumps(about), file=answers, flush=True)
     for line in sys.stdin:
         print(json.dumps(_play_in_a_copy(line)), file=answers, flush=True)
+
+
+def _release() -> str:
+    """Says which release it is, where its folder says so."""
+    try:
+        return version("guardrails-ai")
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def _play_in_a_copy(line: str) -> dict[str, Any]:
