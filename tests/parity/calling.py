@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 
 from tests.parity.acts import VERBS, Actor, metadata
-from tests.parity.cast import Answering
+from tests.parity.cast import Answering, text
 from tests.parity.clock import CLOCK
 from tests.parity.program import Call
 from tests.parity.stage import REQUEST, Request, Stage
@@ -29,10 +29,11 @@ def invoke(guard: Any, call: Call, actor: Actor, llm: Any) -> Any:
     """Calls the Guard; what it returns is for the caller to read or to await."""
     told = {"metadata": metadata(actor)}
     if call.kind == "validate":
-        return guard.validate(f"text {actor.call}", **told)
+        return guard.validate(text(actor.stage, f"text {actor.call}"), **told)
     if call.kind == "parse":
         asked = {"llm_api": llm, "messages": _messages(actor)} if call.reasks else {}
-        return guard.parse(f"text {actor.call}", num_reasks=call.reasks, **asked, **told)
+        output = text(actor.stage, f"text {actor.call}")
+        return guard.parse(output, num_reasks=call.reasks, **asked, **told)
     stream = {"stream": True} if call.kind == "stream" else {}
     return guard(llm, messages=_messages(actor), num_reasks=call.reasks, **stream, **told)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from guardrails import AsyncGuard, Guard
 from guardrails.validator_base import FailResult, PassResult, Validator, register_validator
+from pydantic import Field, create_model
 
 from tests.parity.acts import Actor, error_named
 from tests.parity.program import Check
@@ -179,9 +181,21 @@ def inner_guards(stage: Stage) -> tuple[Any, Any]:
 def _made(kind: Any, stage: Stage, checks: tuple[Check, ...], name: str) -> Any:
     made = [validator(stage, check, f"{name}{at}", at) for at, check in enumerate(checks)]
     stage.validators += made
-    guard = kind.for_string(made, name=f"{name}-guard")
+    if stage.program.schema == "model" and name == "v":
+        guard = kind.for_pydantic(_model(made), name=f"{name}-guard")
+    else:
+        guard = kind.for_string(made, name=f"{name}-guard")
     guard.configure(num_reasks=0)
     return guard
+
+
+def _model(validators: list[Any]) -> Any:
+    """Makes a model with a field for each validator."""
+    fields: dict[str, Any] = {
+        f"field{at}": (str, Field(json_schema_extra={"validators": [each]}))
+        for at, each in enumerate(validators)
+    }
+    return create_model("Answer", **fields)
 
 
 def _falling_back(kind: Any, stage: Stage) -> Any:
@@ -265,6 +279,13 @@ SUBCLASSES: dict[tuple[str, str], Callable[[Any, Stage], Any]] = {
 # --- LLMs ----------------------------------------------------------------------------------
 
 
+def text(stage: Stage, content: str) -> str:
+    """Writes something as the Guard expects it: as it is, or in every field of the model."""
+    if stage.program.schema == "string":
+        return content
+    return json.dumps({f"field{at}": content for at in range(len(stage.program.checks))})
+
+
 class Held:
     """What an LLM's stream holds while it is open, such as a connection."""
 
@@ -314,14 +335,23 @@ class Answering:
         self.actor.look()
 
     def _answer(self) -> str:
-        return f"answer {self.asked} to {self.actor.call}"
+        return text(self.actor.stage, f"answer {self.asked} to {self.actor.call}")
 
     def _chunk(self, number: int) -> str:
         self.actor.note(f"streams {number}")
         self.actor.look()
         if self.spec.fails and number == self.spec.fails:
             raise error_named("ConnectionError")
-        return f"Sentence {number} of {self.actor.call}. "
+        sentence = f"Sentence {number} of {self.actor.call}. "
+        if self.actor.stage.program.schema == "string":
+            return sentence
+        return self._part(number, sentence)
+
+    def _part(self, number: int, sentence: str) -> str:
+        """Returns a part of the model as JSON."""
+        whole = text(self.actor.stage, sentence.strip())
+        size = -(-len(whole) // self.spec.chunks)
+        return whole[(number - 1) * size : number * size]
 
     def _stream(self) -> Any:
         made = _FORMS[self.spec.form](_generated(self))

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import Context
 from typing import Any
 
 # How long one looks, in real seconds, before one looks at the clock again.
@@ -223,12 +224,13 @@ def install() -> None:
 
     policy: Any = asyncio.unix_events._UnixDefaultEventLoopPolicy
     policy._loop_factory = Loop
-    _count_jobs(concurrent.futures.thread._WorkItem)
-    _count_jobs(asgiref._WorkItem)
+    # Which thread of a pool gets a job is chance, and so is what its last job has set there.
+    _count_jobs(concurrent.futures.thread._WorkItem, lambda run: Context().run(run))
+    _count_jobs(asgiref._WorkItem, lambda run: run())
     _count_waiting(asgiref.CurrentThreadExecutor)
 
 
-def _count_jobs(item: Any) -> None:
+def _count_jobs(item: Any, perform: Callable[[Callable[[], None]], None]) -> None:
     """Counts a pool's jobs as at work, from when they are submitted until they have ended."""
     made, run = item.__init__, item.run
 
@@ -241,7 +243,7 @@ def _count_jobs(item: Any) -> None:
         jobs = [self]
         del self
         try:
-            run(jobs.pop())
+            perform(lambda: run(jobs.pop()))
         finally:
             CLOCK.finished()
 

@@ -16,6 +16,7 @@ from tests.parity.program import Acts, Call, Check, Llm, Program, settled
 HOSTS = (
     "main",
     "idle",
+    "run-sync",
     "thread",
     "asyncio",
     "anyio",
@@ -108,7 +109,7 @@ VARIABLES = Theme(
     asked=("set a", "set b", "reset a"),
     caller=("set a", "set b", "reset a"),
     kinds=("ask", "stream", "validate", "stream"),
-    hosts=("main", "asyncio", "anyio", "idle", "to_thread", "thread"),
+    hosts=("main", "asyncio", "anyio", "idle", "run-sync", "to_thread", "thread"),
     hows=("sync", "chunk", "async", "delegate"),
     verdicts=("fail", "pass", "fail", "fail once"),
     on_fails=("custom", "custom", "exception", "noop", "reask"),
@@ -288,5 +289,6 @@ def programs(draw: Any, theme: Theme) -> Program:
             calls=draw(several(each, 1, theme.calls)),
             at_once=draw(st.booleans()),
             tracing=draw(one_of(*theme.tracing)),
+            schema=draw(one_of("string", "string", "string", "model")),
         )
     )

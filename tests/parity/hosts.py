@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from contextvars import Context, copy_context
 from functools import partial
@@ -50,6 +51,11 @@ def _idle(stage: Stage, works: Works) -> None:
             _main(stage, works)
         finally:
             asyncio.set_event_loop(None)
+
+
+def _run_sync(stage: Stage, works: Works) -> None:
+    os.environ["GUARDRAILS_RUN_SYNC"] = "true"
+    _main(stage, works)
 
 
 def _thread(stage: Stage, works: Works) -> None:
@@ -112,6 +118,7 @@ def _counted(work: Work) -> None:
 HOSTS: dict[str, Callable[[Stage, Works], None]] = {
     "main": _main,
     "idle": _idle,
+    "run-sync": _run_sync,
     "thread": _thread,
     "asyncio": _running,
     "anyio": _running_anyio,

@@ -107,6 +107,7 @@ KINDS: tuple[Kind, ...] = (
         _either(
             _texts(r"caller$", r"left its scope: cancelled True", r"met CancelledError"),
             _texts(r"caller$", r"met TimeoutError", r"met CancelledError"),
+            _texts(r"caller$", f"^{NOTHING}$", r"^met CancelledError"),
             _texts(r"caller$", r"met CancelledError\('[bt]", r"met CancelledError\(('')?\)"),
         ),
         tuple(
@@ -254,7 +255,10 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "A14: a failing sibling's wait leaves no time to try again",
-        _texts(r"caller$", r"tries again", r""),
+        _either(
+            _texts(r"caller$", r"tries again", r""),
+            _texts(r"caller$", r"met (?!Cancelled)", r"left its scope: cancelled True"),
+        ),
         (
             Program(
                 guard="AsyncGuard",
@@ -373,6 +377,8 @@ CLOSED = Kind(
         _texts(r"llm$|llm, when$", r"ends its stream", r""),
         _texts(r"^alive$", r"llm stream", NOTHING),
         _texts(r"llm$", r"streams \d", NOTHING),
+        _texts(r"^order$", r"", r"ends its stream"),
+        _texts(r"^order$", r"ends its stream", r""),
         _texts(r"^errors$", r"closing of asynchronous generator", NOTHING),
         _texts(r"^errors$", NOTHING, r"stream could not be closed"),
     ),

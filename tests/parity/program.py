@@ -94,6 +94,7 @@ class Program:
         calls: The calls of it.
         at_once: Whether they are made at once, or in turns.
         tracing: Whether guardrails traces, and what records its spans.
+        schema: What is validated: a string, or a model with a field for each validator.
     """
 
     guard: str = "Guard"
@@ -105,6 +106,7 @@ class Program:
     calls: tuple[Call, ...] = (Call(),)
     at_once: bool = False
     tracing: str = "off"
+    schema: str = "string"
 
     def dumped(self) -> str:
         """Writes the program as a line of JSON, without what is usual."""
@@ -174,7 +176,7 @@ def shown(program: Program) -> str:
 
 def _lines(program: Program) -> Iterator[str]:
     kind = f"{program.guard} ({program.sub})" if program.sub else program.guard
-    yield f"{kind}, called in {program.host}, tracing {program.tracing}"
+    yield f"{kind} of a {program.schema}, called in {program.host}, tracing {program.tracing}"
     for name, checks in (("validator", program.checks), ("inner validator", program.inner)):
         for number, check in enumerate(checks):
             yield f"  {name} {number}: {_told(check)}"

@@ -47,7 +47,7 @@ DIFFERS = Program(
 def test_a_difference_is_told_with_the_smallest_program_and_how_to_replay_it():
     report = Hunt(MadeUp()).look_at(DIFFERS)
     assert report.splitlines() == [
-        "Guard, called in main, tracing off",
+        "Guard of a string, called in main, tracing off",
         "  validator 0: how sync, verdict pass, does [sleep 3]",
         "  call 0: kind validate",
         '  to replay it: --replay \'{"checks": [{"does": ["sleep 3"]}]}\'',
@@ -140,7 +140,7 @@ def test_programs_of_a_seed_are_the_same_again():
 
 def test_a_program_is_shown_in_a_few_lines():
     assert shown(Program(sub="retries", calls=(Call(before=("set a",)), Call()))).splitlines() == [
-        "Guard (retries), called in main, tracing off",
+        "Guard (retries) of a string, called in main, tracing off",
         "  validator 0: how sync, verdict pass",
         "  call 0: kind validate, before [set a]",
         "  call 1: kind validate",
