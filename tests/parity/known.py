@@ -370,6 +370,18 @@ CLOSED_LATE = Kind(
         ),
     ),
 )
+CLOSED_TWICE = Kind(
+    "E4: a stream that is left is closed by its loop and by guardrails at once",
+    _texts(r"^errors$", NOTHING, r"asynchronous generator is already running"),
+    (
+        Program(
+            guard="AsyncGuard",
+            host="asyncio",
+            llm=Llm(ends=("to_thread",)),
+            calls=(Call(kind="stream", reads=("next",)),),
+        ),
+    ),
+)
 CLOSED = Kind(
     "D: the LLM's stream is closed when the Guard's ends, and not read to its end",
     _either(
@@ -387,7 +399,7 @@ CLOSED = Kind(
         Program(guard="AsyncGuard", host="loop", calls=(Call(kind="stream", reads=("next",)),)),
     ),
 )
-KINDS = (*KINDS, *OTHERS, CLOSED_LATE, CLOSED)
+KINDS = (*KINDS, *OTHERS, CLOSED_LATE, CLOSED_TWICE, CLOSED)
 
 
 def kind_of(case: Case) -> str:
