@@ -394,10 +394,7 @@ CLOSED = Kind(
         _texts(r"^errors$", r"closing of asynchronous generator", NOTHING),
         _texts(r"^errors$", NOTHING, r"stream could not be closed"),
     ),
-    (
-        Program(checks=(Check(does=("raise OwnError",)),), calls=(Call(kind="stream"),)),
-        Program(guard="AsyncGuard", host="loop", calls=(Call(kind="stream", reads=("next",)),)),
-    ),
+    (Program(checks=(Check(does=("raise OwnError",)),), calls=(Call(kind="stream"),)),),
 )
 KINDS = (*KINDS, *OTHERS, CLOSED_LATE, CLOSED_TWICE, CLOSED)
 
