@@ -178,11 +178,11 @@ def make_tree(session: nox.Session, release: str) -> Path:
     return ROOT / "guardrails" / release
 
 
-def lay_both_out(session: nox.Session, folder: Path) -> None:
-    """Puts the measured release into a folder, as published and patched, to be imported from."""
-    checkout = make_tree(session, BENCH_RELEASE)
-    for tree in (PUBLISHED, PATCHED):
-        trees.lay_out(tree, checkout, folder)
+def lay_both_out(session: nox.Session, folder: Path, release: str = BENCH_RELEASE) -> list[Path]:
+    """Puts a release into a folder, as published and patched, to be imported from."""
+    checkout = make_tree(session, release)
+    both = (trees.Tree(release, patched) for patched in (False, True))
+    return [trees.lay_out(tree, checkout, folder) for tree in both]
 
 
 def install_release(session: nox.Session, release: str) -> None:
@@ -269,6 +269,18 @@ def matrix(session: nox.Session) -> None:
 def rest(session: nox.Session, release: str) -> None:
     """Regression tests on a release between the two that `tests` covers."""
     test_release(session, release)
+
+
+@nox.session(python=CONTROL_PYTHON, default=False)
+@nox.parametrize("release", by_name(ENDS))
+def parity(session: nox.Session, release: str) -> None:
+    """Random programs on the published and the patched release: `-- --programs 5000 --seed 1`."""
+    install_release(session, release)
+    folder = Path(session.create_tmp()).resolve()
+    published, patched = lay_both_out(session, folder, release)
+    named = ("--published", str(published), "--patched", str(patched))
+    command = ("python", "-m", "pytest", "tests/parity", "-p", "no:cacheprovider", *named)
+    session.run(*command, *session.posargs, env=environment(folder / "home"))
 
 
 @dataclass(frozen=True)
@@ -590,6 +602,7 @@ def types(session: nox.Session) -> None:
     session.chdir(ROOT / "tests")
     session.run("mypy", "--config-file", "regression/mypy.ini", "-p", "regression")
     session.chdir(ROOT)
+    session.run("mypy", "--config-file", "tests/parity/mypy.ini", "-p", "tests.parity")
     session.run("mypy", "--config-file", "demo/mypy.ini", "demo")
     session.run("mypy", "--config-file", "scoreboard/mypy.ini", "scoreboard")
     session.run("mypy", "--config-file", "service/mypy.ini", "service")
