@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import anyio
+import litellm  # noqa: F401 - takes long, and a call that takes chunks imports it
 import pytest
 from guardrails.classes.history import Iteration
 from guardrails.validator_service import async_validate
