@@ -1,6 +1,7 @@
 """An application that Sentry tracks, in a process of its own: Sentry wraps threads for good."""
 
 import asyncio
+import functools
 import json
 import os
 import subprocess
@@ -84,7 +85,7 @@ def _guard(kind: str) -> Any:
 
     together = threading.Barrier(len(NAMES))
 
-    def judge(name: str) -> None:
+    def judge(name: str, value: Any) -> None:
         """Opens a span, and sends a message when all have opened theirs."""
         with sentry_sdk.start_span(op="judge", name=name):
             sentry_sdk.set_tag("by", name)
@@ -92,7 +93,7 @@ def _guard(kind: str) -> Any:
             sentry_sdk.capture_message(name)
             together.wait(PATIENCE)
 
-    works = [Works().doing(lambda value, name=name: judge(name)) for name in NAMES]
+    works = [Works().doing(functools.partial(judge, name)) for name in NAMES]
     return getattr(guardrails, kind).for_string(works)
 
 
