@@ -1,6 +1,7 @@
 """The executor's contract."""
 
 import asyncio
+import decimal
 import gc
 import multiprocessing
 import operator
@@ -11,9 +12,11 @@ import weakref
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, Optional
 
 import pytest
+import sniffio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -141,6 +144,67 @@ def test_each_of_many_concurrent_calls_has_its_own_values(loop: str) -> None:
         assert await asyncio.gather(*requests) == list(range(200))
 
     run(loop, main)
+
+
+@on_each_loop
+def test_the_function_has_a_copy_of_decimals_context(loop: str) -> None:
+    def round_off() -> int:
+        before, decimal.getcontext().prec = decimal.getcontext().prec, 5
+        return before
+
+    async def main() -> None:
+        with decimal.localcontext() as context:
+            context.prec = 9
+            assert [await run_in_executor(round_off) for _ in range(2)] == [9, 9]
+            assert context.prec == 9
+
+    run(loop, main)
+
+
+@on_each_loop
+def test_the_function_is_not_told_of_the_callers_event_loop(loop: str) -> None:
+    library = sniffio.current_async_library_cvar
+
+    async def main() -> None:
+        token = library.set("asyncio")
+        try:
+            assert await run_in_executor(library.get) is None
+            assert library.get() == "asyncio"
+        finally:
+            library.reset(token)
+
+    run(loop, main)
+
+
+@on_each_loop
+def test_the_executor_sees_the_function_and_its_arguments(loop: str) -> None:
+    class Looking(ThreadPoolExecutor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            seen.append((*_looks(fn), args))
+            return super().submit(fn, *args, **kwargs)
+
+    seen: list[Any] = []
+    octal = partial(int, base=8)
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_default_executor(Looking(1))
+        await run_in_executor(_raise_nothing, "17")
+        await run_in_executor(octal, "17")
+
+    run(loop, main)
+    assert seen == [(*_looks(_raise_nothing), ("17",)), (*_looks(octal), ("17",))]
+
+
+def _looks(fn: Any) -> tuple[Any, ...]:
+    """What someone who names jobs looks at; of a partial, at what it is one of."""
+    names = [getattr(fn, name, None) for name in ("__module__", "__name__", "__qualname__")]
+    if isinstance(fn, partial) and isinstance(fn.func, (type, partial)):
+        return (*names, fn.func, fn.args, fn.keywords)
+    return tuple(names)
+
+
+def _raise_nothing(text: str) -> str:
+    return text
 
 
 def test_a_process_pool_works_without_the_context_and_with_one_warning() -> None:

@@ -1,4 +1,4 @@
-"""One of several validators fails: the others end before the failure goes on."""
+"""One of several validators fails: the others end, and their spans, before the failure goes on."""
 
 import asyncio
 from typing import Any
