@@ -1,4 +1,4 @@
-"""A validator that ends the process, in an application that does not: the next call is a new one."""
+"""An application outlives a validator that would end the process, and calls its Guard anew."""
 
 import importlib.util
 from typing import Any
