@@ -27,7 +27,7 @@ def collected() -> Iterator[InMemorySpanExporter]:
         "_tracer": provider.get_tracer("hub"),
         "_prop": TraceContextTextMapPropagator(),
     }
-    if isinstance(telemetry._carrier, dict):
+    if hasattr(telemetry, "_carrier"):
         changes["_carrier"] = {}
     with mock.patch.multiple(telemetry, **changes):
         yield exporter

@@ -33,6 +33,7 @@ class Patch(IntEnum):
     ENGINES = 17
     REDACTED = 18
     TRACER = 19
+    OPTIONS = 20
 
 
 def repaired_by(patch: Patch) -> pytest.MarkDecorator:
