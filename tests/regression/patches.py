@@ -32,7 +32,7 @@ class Patch(IntEnum):
     DESCRIBED = 16
     ENGINES = 17
     REDACTED = 18
-    TRACER = 19
+    SECRETS = 19
 
 
 def repaired_by(patch: Patch) -> pytest.MarkDecorator:

@@ -17,8 +17,8 @@ MAKES_LOOPS = release() >= (0, 11, 0)
 TRACES_ASYNC_VALIDATE = release() >= (0, 6, 1)
 
 # What steps and calls record of their arguments is redacted. The lines of older releases end
-# before the patch for that, and so before the one that keeps the tracer.
-REDACTS = KEEPS_ITS_TRACER = release() >= (0, 6, 3)
+# before the patch for that.
+REDACTS = release() >= (0, 6, 3)
 
 # MLflow has one provider with OpenTelemetry on request. Before, the setting only decided about
 # the global provider, and spans of others were never part of MLflow's traces.
