@@ -8,8 +8,7 @@ from unittest import mock
 
 import pytest
 from guardrails.settings import settings
-from guardrails.telemetry import trace_llm_call, trace_operation
-from guardrails.telemetry.common import recursive_key_operation, redact
+from guardrails.telemetry import common, trace_llm_call, trace_operation
 from opentelemetry import baggage, context, trace
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -191,10 +190,10 @@ def test_an_answer_that_is_nested_too_deep_is_an_answer(kind: str) -> None:
 @pytest.mark.skipif(not REDACTS, reason="arguments are redacted from 0.6.3 on")
 def test_text_is_redacted_without_a_copy() -> None:
     text = "prose " * 200_000
-    recursive_key_operation(text, redact)
+    common.recursive_key_operation(text, common.redact)
     tracemalloc.start()
     try:
-        assert recursive_key_operation(text, redact) is text
+        assert common.recursive_key_operation(text, common.redact) is text
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
