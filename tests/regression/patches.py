@@ -28,12 +28,12 @@ class Patch(IntEnum):
     HUB_TELEMETRY = 12
     SIBLINGS = 13
     GUARD_SPANS = 14
-    RECORDED = 15
-    DESCRIBED = 16
-    ENGINES = 17
-    REDACTED = 18
-    TRACER = 19
-    OPTIONS = 20
+    OPTIONS = 15
+    RECORDED = 16
+    DESCRIBED = 17
+    ENGINES = 18
+    REDACTED = 19
+    SECRETS = 20
 
 
 def repaired_by(patch: Patch) -> pytest.MarkDecorator:

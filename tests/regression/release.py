@@ -16,9 +16,8 @@ MAKES_LOOPS = release() >= (0, 11, 0)
 # MlFlowInstrumentor wraps `async_validate` besides `validate`.
 TRACES_ASYNC_VALIDATE = release() >= (0, 6, 1)
 
-# What steps and calls record of their arguments is redacted. The patch for that starts here, and
-# so does the one that keeps the tracer.
-REDACTS = KEEPS_ITS_TRACER = release() >= (0, 6, 3)
+# What steps and calls record of their arguments is redacted. The patch for that starts here.
+REDACTS = release() >= (0, 6, 3)
 
 # MLflow has one provider with OpenTelemetry on request. Before, the setting only decided about
 # the global provider, and spans of others were never part of MLflow's traces.

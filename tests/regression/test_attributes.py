@@ -29,7 +29,7 @@ ASKING_AN_LLM = [
 ]
 GUARDS = ("Guard", "AsyncGuard")
 
-VALUE, METADATA = "the value", {"key": "the metadata"}
+VALUE, METADATA = "the value", {"topic": "the metadata"}
 OWN = "tests/own.validate"
 KEEPER = "tests/keeps-a-secret.validate"
 

@@ -20,7 +20,7 @@ from .backends import mlflow_own
 from .loops import run_async_guard, run_guard
 from .patches import Patch, repaired_by
 from .playing import MESSAGES, make_guard
-from .release import KEEPS_ITS_TRACER, REDACTS
+from .release import REDACTS
 from .validators import Acted, validator
 
 GUARDS = ("Guard", "AsyncGuard")
@@ -117,14 +117,3 @@ def test_what_is_redacted_is_parsed_once() -> None:
         "An answer.",
     ]
     assert Counter(each.args[0] for each in parsed.call_args_list) == {outer: 1, inner: 1}
-
-
-@repaired_by(Patch.TRACER)
-@pytest.mark.skipif(not KEEPS_ITS_TRACER, reason="the patch is for 0.6.3 and later")
-@pytest.mark.parametrize("kind", GUARDS)
-def test_a_provider_is_asked_for_the_tracer_once(kind: str) -> None:
-    asked = TracerProvider()
-    with provider(asked), mock.patch.object(asked, "get_tracer", wraps=asked.get_tracer) as tracer:
-        call(kind)
-        call(kind)
-    assert tracer.call_count == 1
