@@ -67,7 +67,6 @@ class Row(NamedTuple):
         needs: Packages of which one must be installed for it to matter, if any.
         first: The oldest release that has it.
         last: The newest one.
-        mended: The oldest release whose patches mend it.
     """
 
     id: str
@@ -75,13 +74,12 @@ class Row(NamedTuple):
     needs: tuple[str, ...] = ()
     first: str = RELEASES[0]
     last: str = RELEASES[-1]
-    mended: str = RELEASES[0]
 
     def applies(self, release: str, told: Json) -> bool:
         """Whether it shows in a release that is known, in such an environment."""
-        first, last, mended, at = map(RELEASES.index, (self.first, self.last, self.mended, release))
+        first, last, at = map(RELEASES.index, (self.first, self.last, release))
         matters = not self.needs or any(name in told["packages"] for name in self.needs)
-        return matters and first <= at <= last and not (told["patched"] and at >= mended)
+        return matters and first <= at <= last and not told["patched"]
 
 
 ROWS = (
@@ -109,7 +107,8 @@ ROWS = (
     Row("D22", "where nobody traces, half of a call's CPU goes into what spans would record"),
     Row("D23", "a tenth of Guard.validate goes into a description of its schema, for no LLM"),
     Row("D24", "what spans record is parsed twice to be redacted", first="0.6.3"),
-    Row("D25", "each span asks OpenTelemetry's provider for a tracer", mended="0.6.3"),
+    Row("D26", "where users share a Guard, one user's messages reach another's LLM or server"),
+    Row("D27", "spans show secrets among validators' arguments, metadata and call kwargs"),
 )
 
 # --- the diagnosis -------------------------------------------------------------------------

@@ -123,14 +123,6 @@ def test_people_read_what_was_found_tried_and_what_to_do(monkeypatch: pytest.Mon
     ]
 
 
-def test_of_a_patched_release_people_read_what_is_left() -> None:
-    assert "that the patches do not mend" in doctor.shown(doctor.concluded(told(True, **PATCHED)))
-    old = {"packages": {"guardrails-ai": "0.6.2"}, "patched": True}
-    report = doctor.concluded(told(True, **old))
-    assert [row["id"] for row in report["rows"]] == ["D25"]
-    assert "  D25  each span" in doctor.shown(report)
-
-
 def test_without_guardrails_people_read_one_line() -> None:
     assert doctor.shown(doctor.concluded(doctor.blank(), "why")) == "cannot tell: why"
 

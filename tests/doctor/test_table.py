@@ -12,7 +12,9 @@ from scripts.layout import ROOT
 
 EVERYTHING = dict.fromkeys(doctor.NAMES, "1.0.0")
 # They cost time, and are no cells of the scoreboard.
-COSTS = ("D22", "D23", "D24", "D25")
+COSTS = ("D22", "D23", "D24")
+# Found since it was last played.
+NOT_PLAYED = {"D26", "D27"}
 
 
 def listed(release: str, *, patched: bool = False) -> set[str]:
@@ -36,7 +38,7 @@ def test_the_scoreboard_has_every_release() -> None:
 
 @pytest.mark.parametrize(("release", "defects"), list(measured()))
 def test_a_release_has_the_defects_that_were_measured(release: str, defects: set[str]) -> None:
-    assert listed(release) - set(COSTS) == defects
+    assert listed(release) - set(COSTS) - NOT_PLAYED == defects
 
 
 def test_the_lock_has_the_same_releases() -> None:
@@ -50,18 +52,19 @@ def test_the_readme_has_the_same_defects() -> None:
 
 
 def test_a_defect_has_one_row_and_they_are_in_order() -> None:
-    assert [row.id for row in doctor.ROWS] == [f"D{n}" for n in range(1, len(doctor.ROWS) + 1)]
+    numbers = [int(row.id[1:]) for row in doctor.ROWS]
+    # D25 was no defect: asking a provider for its tracer each time is what lets it decide.
+    assert numbers == [number for number in range(1, 28) if number != 25]
 
 
 def test_costs_are_listed_where_they_are() -> None:
-    assert listed("0.6.0") & set(COSTS) == {"D22", "D23", "D25"}
+    assert listed("0.6.0") & set(COSTS) == {"D22", "D23"}
     assert listed("0.6.3") & set(COSTS) == set(COSTS)
 
 
 @pytest.mark.parametrize("release", doctor.RELEASES)
-def test_the_patches_mend_all_but_one_in_the_oldest_releases(release: str) -> None:
-    left = {"D25"} if lock.order(release) < (0, 6, 3) else set()
-    assert listed(release, patched=True) == left
+def test_the_patches_mend_all(release: str) -> None:
+    assert listed(release, patched=True) == set()
 
 
 @pytest.mark.parametrize(
