@@ -106,7 +106,7 @@ def stacked(layout: Layout, locked: Mapping[str, Release], clone: Path) -> Itera
     found = topics.of(topics.read(patches))
     _check_names(top, _names(found))
     with _worktree(base) as tree:
-        yield _applied(tree, base, found)
+        yield _applied(tree, base, found, layout.root / "pr")
 
 
 def create(stack: Stack) -> None:
@@ -196,7 +196,7 @@ def _worktree(base: Base) -> Iterator[Path]:
             git.attempt(base.clone, "worktree", "remove", "--force", str(tree))
 
 
-def _applied(tree: Path, base: Base, found: Sequence[Topic]) -> Stack:
+def _applied(tree: Path, base: Base, found: Sequence[Topic], texts: Path) -> Stack:
     findings: list[tuple[Patch, Finding]] = []
     branches: list[Branch] = []
     names, below = _names(found), base.commit
@@ -208,6 +208,8 @@ def _applied(tree: Path, base: Base, found: Sequence[Topic]) -> Stack:
             if finding.fit.applies:
                 _commit(tree, patch)
                 kept.append(patch)
+        if kept:
+            _change_tests(tree, texts / f"{topic.name}.tests.patch")
         tip = git.run(tree, "rev-parse", "HEAD").strip()
         if kept:
             branches.append(Branch(names[topic.name], Topic(topic.name, tuple(kept)), below, tip))
@@ -225,6 +227,14 @@ def _commit(tree: Path, patch: Patch) -> None:
     done = git.as_user(tree, *quiet, "commit", "--quiet", "--file=-", stdin=text.encode())
     if done.returncode:
         raise Failure(f"git commit failed in {tree}: {git.first_line(done.stderr)}")
+
+
+def _change_tests(tree: Path, tests: Path) -> None:
+    """Has upstream's own tests say what a topic's patches mend; sdists, and patches, lack them."""
+    if not tests.exists() or git.attempt(tree, "apply", "--index", str(tests.resolve())).returncode:
+        return
+    quiet = ("-c", f"core.hooksPath={os.devnull}")
+    git.as_user(tree, *quiet, "commit", "--quiet", "--amend", "--no-edit")
 
 
 def sizes(stack: Stack) -> list[tuple[int, int]]:

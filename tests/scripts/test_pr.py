@@ -183,6 +183,33 @@ def test_the_top_of_the_stack_is_the_patched_tree(upstream: Upstream) -> None:
     assert tree == upstream.checkout.lock["2.0.0"].tree
 
 
+CHANGED_TEST = """\
+--- a/tests/test_call.py
++++ b/tests/test_call.py
+@@ -1 +1 @@
+-def test_call(): assert 0
++def test_call(): assert 1
+"""
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_upstreams_tests_are_changed_where_a_topic_says_so(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    tests = upstream.checkout.root / "pr" / "executor.tests.patch"
+    tests.write_text(CHANGED_TEST)
+    if there:
+        upstream.write("tests/test_call.py", "def test_call(): assert 0\n")
+        upstream.commit("Test the call")
+    try:
+        assert upstream.run().code == 0
+    finally:
+        tests.unlink()
+    changed = upstream.git("diff", "--name-only", "main", "context-01-executor").split()
+    assert ("tests/test_call.py" in changed) == there
+    assert upstream.git("log", "--format=%s", "main..context-01-executor").count("\n") == 2
+
+
 def test_messages_say_nothing_of_this_project(upstream: Upstream) -> None:
     upstream.run()
     message = upstream.git("log", "-1", "--format=%B", "context-01-executor")
