@@ -210,9 +210,10 @@ def test_a_task_that_is_left_with_its_stream_ends_its_spans() -> None:
             await asyncio.Event().wait()
 
     async def leave(source: Source) -> None:
-        asyncio.ensure_future(read(source))
+        reading = asyncio.ensure_future(read(source))
         while source.asked == 0:
             await asyncio.sleep(0)
+        assert not reading.done()
 
     with BACKENDS["opentelemetry"]() as tracing:
         assert {"guard", "step"} <= set(_ended(tracing, leave))

@@ -117,8 +117,11 @@ def test_a_runner_without_a_guard_leaves_its_callers_context_alone(
         api=get_llm_ask(llm(CHUNKS), stream=True),
     )
 
+    before = {*copy_context()}
+
     def left() -> list[object]:
-        return [value for value in copy_context().values() if CHUNKS[0] in repr(value)]
+        new = [value for var, value in copy_context().items() if var not in before]
+        return [value for value in new if CHUNKS[0] in repr(value)]
 
     def reading() -> None:
         for _ in runner(call_log=Call(), prompt_params={}):

@@ -8,14 +8,11 @@ from typing import Any
 import guardrails.hub
 import pytest
 from guardrails import Guard
-from guardrails.settings import settings
 
-from .chunked import async_stream, stream
-from .loops import run_async_guard, run_guard
 from .own_validators import NAME, Own
 from .patches import Patch, repaired_by
 from .playing import make_guard
-from .recording import Recording, recording
+from .recording import recording
 
 pytestmark = repaired_by(Patch.INSTRUMENTOR)
 
@@ -86,52 +83,3 @@ def test_a_copy_in_a_subclass_is_traced_no_more() -> None:
         recorded.instrumentor.uninstrument()
         copied(on_fail="noop").noting().validate("an answer", {})
         assert recorded.names() == []
-
-
-@pytest.mark.parametrize("kind", GUARDS)
-def test_the_rest_of_a_stream_has_no_spans_of_its_own(kind: str) -> None:
-    with recording() as recorded:
-        recorded.instrumentor.instrument()
-        _read_half(kind, recorded.instrumentor.uninstrument)
-        assert [span.name for span in recorded.application.finished()] == []
-        _is_traced_again(recorded)
-
-
-@pytest.mark.parametrize("kind", GUARDS)
-def test_a_stream_that_began_without_spans_has_none(kind: str) -> None:
-    def switch_on() -> None:
-        settings.disable_tracing = None
-
-    with recording() as recorded:
-        settings.disable_tracing = True
-        _read_half(kind, switch_on)
-        assert [span.name for span in recorded.application.finished()] == []
-        _is_traced_again(recorded)
-
-
-def _is_traced_again(recorded: Recording) -> None:
-    """The next call has guardrails' own spans."""
-    validate()
-    assert "guard" in [span.name for span in recorded.application.finished()]
-
-
-def _read_half(kind: str, then: Any) -> None:
-    """Reads a stream's first outcome, does something, and reads the others."""
-    guard = make_guard(kind, [Own(on_fail="noop").noting()])  # type: ignore[list-item]
-
-    def read() -> None:
-        opened = stream(guard)
-        next(opened)
-        then()
-        assert list(opened)
-
-    async def async_read() -> None:
-        opened = await async_stream(guard)
-        await opened.__anext__()
-        then()
-        assert [outcome async for outcome in opened]
-
-    if kind == "Guard":
-        run_guard("idle", read)
-    else:
-        run_async_guard("running", async_read)
