@@ -1,4 +1,4 @@
-"""guardrails' own server, guardrails-api, asked as a client of OpenAI's asks it: `python -m service.api`.
+"""guardrails-api, guardrails' own server, asked as an OpenAI client does: `python -m service.api`.
 
 Its LLM callable keeps the completion in a ContextVar, and reads it where the Guard was called, or
 between two chunks of its stream. The model is a local server that speaks OpenAI's protocol.
@@ -22,7 +22,7 @@ import uvicorn
 
 WORDS = ("One. ", "Two. ", "Three.")
 PATIENCE = 120.0
-GUARD = '''\
+GUARD = """\
 from guardrails import Guard
 from guardrails.validator_base import PassResult, Validator, register_validator
 
@@ -34,7 +34,7 @@ class Passes(Validator):
 
 
 passing = Guard(id="passing", name="passing").use(Passes())
-'''
+"""
 
 
 class Model(BaseHTTPRequestHandler):
