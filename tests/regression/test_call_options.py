@@ -153,13 +153,14 @@ def test_reasks_of_one_async_call_are_not_the_nexts() -> None:
 @repaired_by(Patch.OPTIONS)
 def test_reasks_of_gathered_calls_are_their_own() -> None:
     guard, llm = for_string(AsyncGuard, "reask"), AsyncLLM()
-    both = asyncio.Event()
-
-    async def waiting(*args: Any, **kwargs: Any) -> Any:
-        both.set()
-        return await llm(*args, **kwargs)
 
     async def calls() -> None:
+        both = asyncio.Event()
+
+        async def waiting(*args: Any, **kwargs: Any) -> Any:
+            both.set()
+            return await llm(*args, **kwargs)
+
         many = asyncio.ensure_future(guard(waiting, num_reasks=4, messages=message("alice's")))
         await both.wait()
         await guard.parse("an answer", llm_api=llm, prompt_params={"x": "bob's"})
