@@ -77,7 +77,7 @@ def _sees_what_the_caller_has(case: Case) -> bool:
     own = rf"sees \w: set by {case.call}/caller|counts with {_precision(case)} digits"
     if case.role.startswith("inner"):
         # The caller of a Guard that a validator calls is this validator.
-        own += rf"|sees \w: set by {case.call}/v\d+|counts with 5 digits"
+        own += rf"|sees \w: set by {case.call}/(v\d+|llm)|counts with 5 digits"
     return case.both(r"sees \w|counts with", own)
 
 
@@ -186,8 +186,9 @@ def _later(difference: Difference) -> float:
 
 
 def _calls(observed: Observation) -> list[str]:
-    """What the history says of each call but for its validators' logs."""
-    return sorted(line.partition("[[")[0] for line in observed.get("history", []))
+    """What the history says of each call but for its status and its validators' logs."""
+    lines = (line.partition("[[")[0] for line in observed.get("history", []))
+    return sorted(re.sub(r"history: \w+", "history", line) for line in lines)
 
 
 def _may_fail(check: Check) -> bool:
@@ -312,7 +313,14 @@ TABLE: tuple[Entry, ...] = (
         "after a SystemExit nothing is left of the call",
         9,
         "After a validator's `SystemExit` or Ctrl-C, what is left of that call is cancelled.",
-        _gone("errors", "Task exception was never retrieved (SystemExit|KeyboardInterrupt)"),
+        # Which of the two is there depends on when garbage is collected.
+        lambda case: (
+            "SystemExit" in case.program.dumped()
+            and _either(
+                _gone("errors", "Task exception was never retrieved SystemExit"),
+                _gone("alive", "request$"),
+            )(case)
+        ),
         Program(host="to_thread", checks=(Check(does=("raise SystemExit",)),)),
         since="0.11.0",
     ),
@@ -334,6 +342,20 @@ TABLE: tuple[Entry, ...] = (
         _is_not_read_on,
         Program(
             checks=(Check(verdict="fail", on_fail="exception"),), calls=(_STREAM,), tracing="sdk"
+        ),
+    ),
+    Entry(
+        "a stream that is kept keeps what its caller has",
+        3,
+        "and keeps them alive for as long as the stream can be read.",
+        lambda case: (
+            case.difference.where == "alive"
+            and case.difference.published == NOTHING
+            and bool(re.fullmatch(r"\d+/request", case.difference.patched))
+            and "keep" in case.program.calls[int(case.difference.patched[0])].reads
+        ),
+        Program(
+            guard="AsyncGuard", host="loop tidy", calls=(Call(kind="stream", reads=("keep",)),)
         ),
     ),
     Entry(
