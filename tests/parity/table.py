@@ -299,7 +299,12 @@ TABLE: tuple[Entry, ...] = (
         2,
         "Validators see what the LLM callable has set, too, as those on an event loop did.",
         _sees_what_the_llm_has_set,
-        Program(llm=Llm(does=("set a",)), calls=(Call(kind="ask"),)),
+        Program(
+            guard="AsyncGuard",
+            host="asyncio",
+            llm=Llm(does=("set a",)),
+            calls=(Call(kind="ask"),),
+        ),
     ),
     Entry(
         "asgiref tells what would hang",
