@@ -246,6 +246,15 @@ def _would_deadlock(case: Case) -> bool:
     return told and "it hung for ever" in case.published.get("ends", [])
 
 
+def _another_calls_reasks(case: Case) -> bool:
+    """Whether a call without an LLM was to ask again as often as another call was."""
+    log = case.published.get("log", [])
+    asked = {who for _, who, what in log if "API must be provided" in what}
+    several = case.program.at_once and len({call.reasks for call in case.program.calls}) > 1
+    mine = f"{case.call}/caller" in asked or case.difference.where == "history"
+    return several and bool(asked) and mine
+
+
 def _another_outcome(case: Case) -> bool:
     """Whether the guard span has the call that the outcome is of, of several."""
     return _guard_spans(case) and case.program.sub == "first of two"
@@ -464,6 +473,18 @@ TABLE: tuple[Entry, ...] = (
             calls=(Call(kind="ask"), Call(kind="ask")),
             at_once=True,
             tracing="sdk",
+        ),
+    ),
+    Entry(
+        "a call asks again as often as it says",
+        15,
+        "A Guard does not remember the messages, reask messages and `num_reasks` of a call.",
+        _another_calls_reasks,
+        Program(
+            host="thread",
+            checks=(Check(verdict="fail", on_fail="reask", does=("sleep 1",)),),
+            calls=(Call(kind="ask", reasks=1), Call(before=("sleep 0.5",))),
+            at_once=True,
         ),
     ),
     Entry(
