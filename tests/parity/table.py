@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from tests.parity.compare import NOTHING, Difference, Observation
 from tests.parity.program import Call, Check, Llm, Program
 
-# As good as at once.
-SOON = 0.01
+# So long a failure waits for its siblings, and a little more.
+CLEANUP = 0.55
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,21 @@ def _sees_what_the_caller_has(case: Case) -> bool:
     if case.role == "caller":
         return False
     own = rf"sees \w: set by {case.call}/caller|counts with {_precision(case)} digits"
+    if case.role.startswith("inner"):
+        # The caller of a Guard that a validator calls is this validator.
+        own += rf"|sees \w: set by {case.call}/(v\d+|llm)|counts with 5 digits"
     return case.both(r"sees \w|counts with", own)
+
+
+def _sees_what_the_llm_has_set(case: Case) -> bool:
+    if not re.fullmatch(r"v\d+", case.role):
+        return False
+    llm = case.program.llm
+    digits = "|".join(
+        act.split()[1] for act in (*llm.does, *llm.each) if act.startswith("precision ")
+    )
+    seen = rf"sees \w: set by {case.call}/llm|counts with ({digits or 'no'}) digits"
+    return case.both(r"sees \w|counts with", seen)
 
 
 def _precision(case: Case) -> str:
@@ -103,6 +117,22 @@ def _of_two_streams(text: str, call: str) -> bool:
     return any(number != call for _, number in found) or len(set(found)) < len(found)
 
 
+_AS_MADE = r"(\['seed\. '\]|deque\(\[\], maxlen=3\)|\[\])"
+
+
+def _own_buffer(case: Case) -> bool:
+    """Whether a validator has its own buffer again, after a stream."""
+    streams = [call for call in case.program.calls if call.kind == "stream"]
+    if not streams or not any(check.buffer for check in case.program.checks):
+        return False
+    if case.role == "caller":
+        kept = "looks at what is kept: "
+        again = rf"{kept}\[{_AS_MADE}(, {_AS_MADE})*\]"
+        return not any("buffer" in call.reads for call in streams) and case.both(kept, again)
+    had_one_before = int(case.call or 0) > 0 or any(call.tries > 1 for call in streams)
+    return had_one_before and case.both("judges|has kept|accumulates", ".*seed.*")
+
+
 def _gone(name: str, pattern: str) -> Callable[[Case], bool]:
     """Covers what was there on the published tree and is not on the patched one."""
 
@@ -121,37 +151,58 @@ def _either(*all_of_them: Callable[[Case], bool]) -> Callable[[Case], bool]:
     return lambda case: any(each(case) for each in all_of_them)
 
 
-def _waits_for_a_thread(case: Case) -> bool:
-    """Whether a call fails only once what its siblings do in threads has ended."""
-    if not _fails_beside_threads(case.program) or _hangs(case.patched):
+def _siblings_are_cancelled(case: Case) -> bool:
+    """Whether a sibling of a validator that raises is cancelled, and does not go on."""
+    several = len(case.program.checks) > 1 and any(map(_may_fail, case.program.checks))
+    if not several or _hangs(case.patched):
         return False
+    if case.difference.where == "history":
+        return _calls(case.published) == _calls(case.patched)
     if case.difference.where == "order":
         return True
-    if case.role == "caller, when":
-        return "met " in case.difference.patched and _ended_with_a_thread(case)
-    if re.fullmatch(r"v\d+( on_fail)?, when", case.role):
-        return _earlier(case.difference)
-    if re.fullmatch(r"v\d+( on_fail)?", case.role):
-        return case.difference.published == NOTHING and "Hung" not in case.difference.patched
-    return case.difference.where == "history"
+    if not _fails(case):
+        return False
+    if re.fullmatch(r"(caller|v\d+( on_fail)?), when", case.role):
+        return _later(case.difference) < CLEANUP
+    return bool(re.fullmatch(r"v\d+( on_fail)?", case.role)) and _only_cancelled(case)
 
 
-def _earlier(difference: Difference) -> bool:
-    """Whether what was left behind until the loop ran again is done at once now."""
+def _only_cancelled(case: Case) -> bool:
+    """Whether there is nothing new but that it was cancelled, or it is done earlier."""
+    if case.difference.patched == NOTHING:
+        return True
+    before = {what for _, who, what in case.published["log"] if who == case.difference.where}
+    return all(
+        line in before or re.fullmatch(r"(slept|waited) and met CancelledError\(.*\)", line)
+        for line in case.difference.patched.split(" | ")
+    )
+
+
+def _later(difference: Difference) -> float:
+    """How much later something is done now."""
     texts = (difference.published, difference.patched)
     one, other = (float(text.split()[1]) for text in texts)
-    return other < one
+    return other - one
 
 
-def _fails_beside_threads(program: Program) -> bool:
-    threads = [check for check in program.checks if check.how != "async"]
-    fails = [check for check in program.checks if _may_fail(check)]
-    return bool(threads) and bool(fails) and len(program.checks) > 1
+def _calls(observed: Observation) -> list[str]:
+    """What the history says of each call but for its status and its validators' logs."""
+    lines = (line.partition("[[")[0] for line in observed.get("history", []))
+    return sorted(re.sub(r"history: \w+", "history", line) for line in lines)
 
 
 def _may_fail(check: Check) -> bool:
+    # A handler is called on an event loop, where the bridges raise.
     acts = " ".join((*check.does, *check.handles))
-    return "raise" in acts or "fail" in check.verdict or "reset" in acts
+    bridges = {"anyio.run", "asyncio.run", "async_to_sync"} & {*check.does, *check.handles}
+    return "raise" in acts or "fail" in check.verdict or "reset" in acts or bool(bridges)
+
+
+def _fails(case: Case) -> bool:
+    """Whether a validator of the call has raised, or the call was cancelled."""
+    found = r"raises |met |tries again after |left its scope: cancelled True"
+    log = case.patched.get("log", [])
+    return any(who.startswith(f"{case.call}/") and re.search(found, what) for _, who, what in log)
 
 
 def _hangs(observed: Observation) -> bool:
@@ -160,17 +211,53 @@ def _hangs(observed: Observation) -> bool:
     )
 
 
-def _ended_with_a_thread(case: Case) -> bool:
-    """Whether the call failed at the very time at which a job in a thread ended."""
-    log, caller = case.patched["log"], f"{case.call}/caller"
-    met = [when for when, who, what in log if who == caller and "met " in what][-1]
-    ended = [when for when, who, _ in log if who in _in_threads(case) and when <= met + SOON]
-    return bool(ended) and met - max(ended) < SOON
+def _is_not_read_on(case: Case) -> bool:
+    """Whether the LLM's stream was read to its end to be recorded, and is not now."""
+    number = case.call or _either_text(case).partition("/")[0]
+    if case.program.tracing == "off":
+        return False
+    if _chunks(case.published, number) <= _chunks(case.patched, number):
+        return False
+    if case.role == "caller":
+        return case.both(rf"sees \w: set by {number}/llm|counts with", r"sees \w.*|counts with.*")
+    return bool(re.fullmatch("llm(, when)?", case.role)) or (
+        case.difference.where == "alive" and _either_text(case).endswith("llm stream")
+    )
 
 
-def _in_threads(case: Case) -> set[str]:
-    checks = enumerate(case.program.checks)
-    return {f"{case.call}/v{at}" for at, check in checks if check.how != "async"}
+def _either_text(case: Case) -> str:
+    found = case.difference
+    return found.published if found.patched == NOTHING else found.patched
+
+
+def _chunks(observed: Observation, call: str) -> int:
+    """How many chunks were read of the LLM's stream, or failed to be."""
+    llm = f"{call}/llm"
+    return sum(
+        who == llm and bool(re.match("streams|raises", what))
+        for _, who, what in observed.get("log", [])
+    )
+
+
+def _would_deadlock(case: Case) -> bool:
+    """Whether it hung for ever, and asgiref says now why it would."""
+    log = case.patched.get("log", [])
+    told = any("already being used, would deadlock" in what for _, _, what in log)
+    return told and "it hung for ever" in case.published.get("ends", [])
+
+
+def _another_calls_reasks(case: Case) -> bool:
+    """Whether a call without an LLM was to ask again as often as another call was."""
+    log = case.published.get("log", [])
+    asked = {who for _, who, what in log if "API must be provided" in what}
+    several = case.program.at_once and len({call.reasks for call in case.program.calls}) > 1
+    mine = f"{case.call}/caller" in asked or case.difference.where == "history"
+    return several and bool(asked) and mine
+
+
+def _another_outcome(case: Case) -> bool:
+    """Whether the guard span has the call that the outcome is of, of several."""
+    return _guard_spans(case) and case.program.sub == "first of two"
 
 
 def _guard_spans(case: Case) -> bool:
@@ -186,9 +273,8 @@ def _kept_stream(case: Case) -> bool:
     if case.difference.where != "open spans":
         return False
     kept = any("keep" in call.reads for call in case.program.calls)
-    readable = case.program.guard == "Guard" and kept
-    return _gone("open spans", "^stream_guard_span$")(case) or (
-        readable and case.difference.patched in {"guard", "step"}
+    return _gone("open spans", "^(stream_guard_span|async_stream_span)$")(case) or (
+        kept and case.difference.patched in {"guard", "step"}
     )
 
 
@@ -218,6 +304,89 @@ TABLE: tuple[Entry, ...] = (
         Program(checks=(Check(does=("get a",)),), calls=(_SET,)),
     ),
     Entry(
+        "a validator in a thread sees what the LLM has set",
+        2,
+        "Validators see what the LLM callable has set, too, as those on an event loop did.",
+        _sees_what_the_llm_has_set,
+        Program(
+            guard="AsyncGuard",
+            host="asyncio",
+            llm=Llm(does=("set a",)),
+            calls=(Call(kind="ask"),),
+        ),
+    ),
+    Entry(
+        "asgiref tells what would hang",
+        2,
+        "A `sync_to_async` that made the call hang, as it waited for the thread that waits for it,",
+        _would_deadlock,
+        Program(host="sync_to_async", checks=(Check(how="async", does=("sync_to_async",)),)),
+        since="0.11.0",
+    ),
+    Entry(
+        "after a SystemExit nothing is left of the call",
+        9,
+        "After a validator's `SystemExit` or Ctrl-C, what is left of that call is cancelled.",
+        # Which of the two is there depends on when garbage is collected.
+        lambda case: (
+            "SystemExit" in case.program.dumped()
+            and _either(
+                _gone("errors", "Task exception was never retrieved SystemExit"),
+                _gone("alive", "request$"),
+            )(case)
+        ),
+        Program(host="to_thread", checks=(Check(does=("raise SystemExit",)),)),
+        since="0.11.0",
+    ),
+    Entry(
+        "a validator has its own buffer again",
+        10,
+        "When a stream has ended, a validator's `accumulated_chunks` is what it was before.",
+        _own_buffer,
+        Program(
+            checks=(Check(how="chunk", does=("raise OwnError",), buffer="seeded"),),
+            calls=(Call(kind="stream", after=("buffer",)),),
+        ),
+    ),
+    Entry(
+        "the LLM's stream is not read on to be recorded",
+        5,
+        "When a stream ends, the history lets go of what was not read of the LLM's stream, "
+        "which was read to its end where spans record.",
+        _is_not_read_on,
+        Program(
+            checks=(Check(verdict="fail", on_fail="exception"),), calls=(_STREAM,), tracing="sdk"
+        ),
+    ),
+    Entry(
+        "a stream that is kept keeps what its caller has",
+        3,
+        "and keeps them alive for as long as the stream can be read.",
+        lambda case: (
+            case.difference.where == "alive"
+            and case.difference.published == NOTHING
+            and bool(re.fullmatch(r"\d+/request", case.difference.patched))
+            and "keep" in case.program.calls[int(case.difference.patched[0])].reads
+        ),
+        Program(
+            guard="AsyncGuard", host="loop tidy", calls=(Call(kind="stream", reads=("keep",)),)
+        ),
+    ),
+    Entry(
+        "no task is left of a stream",
+        5,
+        "You can read it on if you have it yourself; else it is closed.",
+        lambda case: (
+            any(call.kind == "stream" for call in case.program.calls)
+            and _gone("errors", "Task was destroyed but it is pending")(case)
+        ),
+        Program(
+            guard="AsyncGuard",
+            host="loop",
+            calls=(Call(kind="stream", reads=("next", "throw")),),
+        ),
+    ),
+    Entry(
         "no stream has what another has left",
         10,
         "What is left of one user's stream is given to the next user's validator",
@@ -226,21 +395,25 @@ TABLE: tuple[Entry, ...] = (
     ),
     Entry(
         "nothing is computed for spans that do not record",
-        15,
+        16,
         "Where nobody traces, half of a call's CPU still goes into what spans would record",
         _gone("warnings", r"^DeprecationWarning: Use \w+\.model_dump\(\) instead"),
         Program(calls=(Call(kind="ask"),), tracing="none"),
         since="0.11.0",
     ),
     Entry(
-        "a failure waits for what its siblings do in threads",
+        "siblings of a failure are cancelled",
         13,
-        "When one of several validators raises, the call fails once the others have ended.",
-        _waits_for_a_thread,
+        "When one of several validators raises, or the call is cancelled, the others are cancelled",
+        _siblings_are_cancelled,
         Program(
             guard="AsyncGuard",
             host="asyncio",
-            checks=(Check(does=("raise ValueError",)), Check(does=("sleep 3",))),
+            checks=(
+                Check(how="async", does=("raise ValueError",)),
+                Check(how="async", does=("sleep 3",)),
+            ),
+            calls=(Call(after=("sleep 4",)),),
         ),
     ),
     Entry(
@@ -301,6 +474,25 @@ TABLE: tuple[Entry, ...] = (
             at_once=True,
             tracing="sdk",
         ),
+    ),
+    Entry(
+        "a call asks again as often as it says",
+        15,
+        "A Guard does not remember the messages, reask messages and `num_reasks` of a call.",
+        _another_calls_reasks,
+        Program(
+            host="thread",
+            checks=(Check(verdict="fail", on_fail="reask", does=("sleep 1",)),),
+            calls=(Call(kind="ask", reasks=1), Call(before=("sleep 0.5",))),
+            at_once=True,
+        ),
+    ),
+    Entry(
+        "a guard span records the call that its outcome is of",
+        14,
+        "A `guard` span records the call that the outcome is of, where a subclass makes several.",
+        _another_outcome,
+        Program(sub="first of two", tracing="sdk"),
     ),
 )
 
