@@ -1,5 +1,6 @@
 """Holds every test to its mark, and the package under test to being the installed one."""
 
+import gc
 import importlib.util
 import logging
 import os
@@ -53,6 +54,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if not session.config.pluginmanager.hasplugin("dsession"):
         warm_up.import_late()
         warm_up.open_store(HOME)
+        # To collect is then to look at what tests left, and not at all that was imported.
+        gc.collect()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -41,9 +41,6 @@ class StreamMachine(RuleBasedStateMachine):
             self.heard = stack.enter_context(complaints())
             self.loop = RunningLoop()
             stack.callback(self.loop.stop)
-            # To collect is then to look at what the streams left, and not at all of MLflow.
-            gc.freeze()
-            stack.callback(gc.unfreeze)
             self.stack = stack.pop_all()
 
     def open_streams(self) -> int:
