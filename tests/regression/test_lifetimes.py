@@ -219,7 +219,8 @@ def test_a_task_that_is_left_with_its_stream_ends_its_spans() -> None:
         assert {"guard", "step"} <= set(_ended(tracing, leave))
 
 
-@unchanged_by(Patch.STREAMS)
+# Between the third patch and the fifth such a stream is kept for longer.
+@unchanged_by(Patch.MLFLOW_STREAMS)
 def test_streams_that_are_left_keep_no_request() -> None:
     async def handle() -> "weakref.ref[Request]":
         REQUEST.set(Request())
