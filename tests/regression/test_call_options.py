@@ -192,8 +192,8 @@ class Server:
         """Keeps whose call it is and its messages, and answers nothing."""
         payload = call.get("payload", call)
         payload = payload if isinstance(payload, dict) else payload.to_dict()
-        messages = payload.get("messages")
-        self.sent.append((payload.get("metadata", {}).get("user"), messages[0]["content"]))
+        user = payload.get("metadata", {}).get("user")
+        self.sent.append((user, payload["messages"][0]["content"]))
 
 
 @pytest.fixture
