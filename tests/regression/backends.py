@@ -149,19 +149,27 @@ def _instrument() -> str:
 
 @contextmanager
 def _provider() -> Iterator[InMemorySpanExporter]:
-    """A global tracer provider, and tracing switched on; both as before afterwards.
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    try:
+        with global_provider(provider):
+            yield exporter
+    finally:
+        provider.shutdown()
+
+
+@contextmanager
+def global_provider(provider: Any) -> Iterator[None]:
+    """A global tracer provider, or none, and tracing switched on; both as before afterwards.
 
     OpenTelemetry lets a process set its provider once, hence the private name.
     """
-    exporter, provider = InMemorySpanExporter(), TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
     before, disabled = trace._TRACER_PROVIDER, settings.disable_tracing
     trace._TRACER_PROVIDER, settings.disable_tracing = provider, None
     try:
-        yield exporter
+        yield
     finally:
         trace._TRACER_PROVIDER, settings.disable_tracing = before, disabled
-        provider.shutdown()
 
 
 def _from_opentelemetry(span: Any) -> Span:

@@ -9,8 +9,6 @@ import faulthandler
 import gc
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from .processes import run_main
 from .waiting import PATIENCE, joined
 
 WARM_UP, CALLS = 20, 100
@@ -51,18 +50,7 @@ NOTHING = Left()
 
 def left_by(case: str, uvloop: bool, home: Path) -> Left:
     """Makes the calls in another process; returns what they left."""
-    command = f"from regression.looped import main; main({case!r}, {uvloop})"
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", command],
-        cwd=home,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
-        capture_output=True,
-        text=True,
-        timeout=WHOLE,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return Left(**json.loads(done.stdout.splitlines()[-1]))
+    return Left(**run_main("looped", case, uvloop, home=home, timeout=WHOLE))
 
 
 def main(case: str, uvloop: bool) -> None:

@@ -10,13 +10,11 @@ from unittest import mock
 import mlflow.tracing
 import pytest
 from guardrails.run import runner
-from guardrails.settings import settings
 from guardrails.telemetry import common, open_inference, runner_tracing, validator_tracing
-from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
-from .backends import mlflow_own
+from .backends import global_provider, mlflow_own
 from .loops import run_async_guard, run_guard
 from .patches import Patch, repaired_by
 from .playing import MESSAGES, make_guard
@@ -55,15 +53,6 @@ async def _async_llm(*args: Any, **kwargs: Any) -> str:
 
 
 @contextmanager
-def provider(made: Any) -> Iterator[None]:
-    """Has OpenTelemetry's global provider be this one, or none."""
-    with ExitStack() as stack:
-        stack.enter_context(mock.patch.object(trace, "_TRACER_PROVIDER", made))
-        stack.enter_context(mock.patch.object(settings, "disable_tracing", None))
-        yield
-
-
-@contextmanager
 def mlflow_switched_off() -> Iterator[None]:
     """guardrails is instrumented, and MLflow records nothing all the same."""
     with mlflow_own():
@@ -75,8 +64,8 @@ def mlflow_switched_off() -> Iterator[None]:
 
 
 NOBODY_RECORDS: dict[str, Any] = {
-    "no provider": lambda: provider(None),
-    "not sampled": lambda: provider(TracerProvider(sampler=ALWAYS_OFF)),
+    "no provider": lambda: global_provider(None),
+    "not sampled": lambda: global_provider(TracerProvider(sampler=ALWAYS_OFF)),
     "mlflow switched off": mlflow_switched_off,
 }
 

@@ -1,8 +1,6 @@
 """What users have hung into OpenTelemetry, and their use of guardrails' telemetry, stays."""
 
 import tracemalloc
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
@@ -14,7 +12,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from .backends import opentelemetry
+from .backends import global_provider, opentelemetry
 from .loops import run_async_guard, run_guard
 from .own_validators import Own
 from .patches import Patch, repaired_by, unchanged_by
@@ -91,20 +89,11 @@ class Routing(trace.TracerProvider):
             self._providers[tenant].add_span_processor(SimpleSpanProcessor(self.exporters[tenant]))
 
 
-@contextmanager
-def provided(provider: Any) -> Iterator[None]:
-    """Has this be OpenTelemetry's global provider."""
-    with ExitStack() as stack:
-        stack.enter_context(mock.patch.object(trace, "_TRACER_PROVIDER", provider))
-        stack.enter_context(mock.patch.object(settings, "disable_tracing", None))
-        yield
-
-
 @unchanged_by(Patch.RECORDED)
 @pytest.mark.parametrize("kind", GUARDS)
 def test_each_tenant_has_its_own_spans(kind: str) -> None:
     provider, counts = Routing(), list[int]()
-    with provided(provider):
+    with global_provider(provider):
         for tenant in ("one", "another", "one"):
             provider.turn(tenant)
             ask(kind)
@@ -117,7 +106,7 @@ def test_each_tenant_has_its_own_spans(kind: str) -> None:
 def test_a_function_that_gives_out_tracers_is_asked_each_time() -> None:
     provider = Routing()
     asked = mock.patch.object(trace, "get_tracer", provider.get_tracer)
-    with provided(TracerProvider()), asked:
+    with global_provider(TracerProvider()), asked:
         for tenant in ("one", "another"):
             provider.turn(tenant)
             ask("Guard")

@@ -3,13 +3,11 @@
 import asyncio
 import functools
 import json
-import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
 
+from .processes import run_main
 from .waiting import PATIENCE
 
 NAMES = ("first", "second")
@@ -27,18 +25,7 @@ def tracked(guard: str, loops: bool, home: Path) -> dict[str, Any]:
         By the validator's name, the parent of the span that it opened, and the tag that the
         message which it sent has; None where Sentry knows of no span.
     """
-    command = f"from regression.tracked import main; main({guard!r}, {loops})"
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", command],
-        cwd=home,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE * 5,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    return dict(run_main("tracked", guard, loops, home=home, timeout=PATIENCE * 5))
 
 
 def main(guard: str, loops: bool) -> None:
