@@ -140,9 +140,7 @@ class Consumer:
 
     async def adrop(self) -> None:
         """Forgets an asynchronous stream, which the event loop then closes."""
-        before = asyncio.all_tasks()
         self.drop()
-        await closed_by_the_loop(before)
 
     def between(self) -> None:
         """Does something with an outcome, under a span of the consumer's."""
@@ -269,7 +267,9 @@ async def _async_read(reading: Reading, consumer: Consumer) -> None:
             return
     if reading.ending in UNREAD:
         consumer.between()
+    before = asyncio.all_tasks()
     await at(consumer.aclose if reading.ending.startswith("closed") else consumer.adrop)
+    await closed_by_the_loop(before)
 
 
 def _expect(reading: Reading, error: Exception) -> None:
