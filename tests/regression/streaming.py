@@ -157,10 +157,20 @@ class Consumer:
 
 
 async def closed_by_the_loop(before: set[Any]) -> None:
-    """Waits for the tasks in which the loop closes what was collected."""
-    await asyncio.sleep(0)
-    while closing := asyncio.all_tasks() - before:
-        await asyncio.wait_for(asyncio.gather(*closing), PATIENCE)
+    """Waits for the tasks in which the loop closes what was collected.
+
+    A stream that is closed lets go of the one that it reads, which is closed then.
+    """
+    quiet = 0
+    # From what is collected to its task it is two turns of the loop.
+    while quiet < 3:
+        gc.collect()
+        await asyncio.sleep(0)
+        if closing := asyncio.all_tasks() - before:
+            await asyncio.wait_for(asyncio.gather(*closing), PATIENCE)
+            quiet = 0
+        else:
+            quiet += 1
 
 
 # Where the next chunk is asked for.
@@ -250,10 +260,12 @@ async def _async_perform(reading: Reading, consumer: Consumer, guard: Any) -> No
         consumer.held.append(stream)
         del stream
         with stage.tracing.span(own_span("consumer")):
+            before = asyncio.all_tasks()
             try:
                 await _async_read(reading, consumer)
             except Exception as error:
                 _expect(reading, error)
+            await closed_by_the_loop(before)
 
 
 async def _async_read(reading: Reading, consumer: Consumer) -> None:
@@ -267,9 +279,7 @@ async def _async_read(reading: Reading, consumer: Consumer) -> None:
             return
     if reading.ending in UNREAD:
         consumer.between()
-    before = asyncio.all_tasks()
     await at(consumer.aclose if reading.ending.startswith("closed") else consumer.adrop)
-    await closed_by_the_loop(before)
 
 
 def _expect(reading: Reading, error: Exception) -> None:
