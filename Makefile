@@ -8,9 +8,11 @@ SDISTS ?=
 FORCE ?=
 # JSON=1 has the doctor answer a machine.
 JSON ?=
-# The clone that `pr` makes branches in; GATES=1 runs upstream's own checks there, before and after.
+# The clone that `pr` makes branches in; GATES=1 runs upstream's own checks there, before and after;
+# REPLACE=1 makes branches of an earlier run anew that nobody has changed.
 UPSTREAM ?=
 GATES ?=
+REPLACE ?=
 # ALL=1 builds the wheels of all releases.
 ALL ?=
 # QUICK=1 measures in two minutes, and less.
@@ -50,9 +52,10 @@ doctor: ## Tell whether an environment loses context, and what mends it (PYTHON=
 	@"$(PYTHON)" -B scripts/doctor.py $(if $(filter-out 0,$(JSON)),--json)
 
 .PHONY: pr
-pr: $(STAMP) ## Make branches for upstream in your own clone (UPSTREAM=DIR GATES=1)
+pr: $(STAMP) ## Make branches for upstream in your own clone (UPSTREAM=DIR GATES=1 REPLACE=1)
 	@test -n "$(UPSTREAM)" || { echo "error: name your clone: make pr UPSTREAM=../guardrails" >&2; exit 2; }
-	@$(PATCHES) pr "$(UPSTREAM)" $(if $(filter-out 0,$(GATES)),--gates)
+	@$(PATCHES) pr "$(UPSTREAM)" $(if $(filter-out 0,$(GATES)),--gates) \
+		$(if $(filter-out 0,$(REPLACE)),--replace)
 
 .PHONY: wheel
 wheel: $(STAMP) ## Build a patched release's wheel in dist/ (RELEASE=0.11.0, the newest; ALL=1)

@@ -519,17 +519,20 @@ def stack(session: nox.Session, release: str) -> None:
     clone = _clone(session, origin, "upstream")
     who = {"NAME": "Submitter", "EMAIL": "submitter@example.org"}
     env = {f"GIT_{role}_{key}": who[key] for role in ("AUTHOR", "COMMITTER") for key in who}
+    # The tree's own branch has the name of the folder of ours.
+    git.run(clone, "branch", "--quiet", "-D", "context")
     session.run(sys.executable, "-m", "scripts", "pr", str(clone), env=env, external=True)
-    asked = ("for-each-ref", "--format=%(objectname) %(refname:short)", "refs/heads/context-*")
-    tips = dict(row.split() for row in git.run(clone, *asked).splitlines())
-    top = max(tips.values())
     base = {gate.name: _found(session, gate, clone) for gate in STYLE}
-    for commit in git.run(clone, "rev-list", "--reverse", f"upstream..{top}").split():
+    asked = ("for-each-ref", "--format=%(refname:short)", "refs/heads/context/")
+    branches = git.run(clone, *asked).split()
+    commits = git.run(clone, "rev-list", "--reverse", *branches, "^upstream").split()
+    for commit in commits:
         git.run(clone, "checkout", "--quiet", "--detach", commit)
         _refuse_new(session, STYLE, lambda gate: base[gate.name], clone)
-        if commit in tips:
-            session.log(f"branch {tips[commit]} passes its tests")
-            run_units(session, clone, "tests")
+    for branch in branches:
+        session.log(f"branch {branch} passes its tests")
+        git.run(clone, "checkout", "--quiet", "--detach", branch)
+        run_units(session, clone, "tests")
 
 
 # Releases have different pins: what is left of another's would fail upstream's tests.

@@ -4,7 +4,6 @@ import json
 from unittest import mock
 
 from guardrails import Guard
-from guardrails.run import runner
 from guardrails.telemetry import common
 from guardrails.validator_base import PassResult, Validator, register_validator
 
@@ -12,7 +11,6 @@ COUNTED = (
     (json, "dumps"),
     (json, "loads"),
     (common, "get_baggage"),
-    (runner, "json_schema_to_rail_output"),
 )
 
 

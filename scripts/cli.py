@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "pr":
             sub.add_argument("upstream", type=Path, help="the clone's folder")
             sub.add_argument("--gates", action="store_true", help="run upstream's own gates, too")
+            sub.add_argument("--replace", action="store_true", help="make own branches anew")
             continue
         sub.add_argument("--release", required=name == "lock", help="one release, such as 0.11.0")
         sub.add_argument("--sdists", "--find-links", type=Path, help="sdists to use offline")
@@ -148,10 +149,11 @@ def _wheels(
 
 
 def _pr(layout: Layout, options: argparse.Namespace) -> int:
-    from scripts import pr, pr_text, report
+    from scripts import pr, pr_text, report, topics
 
-    clone = options.upstream.resolve()
-    with pr.stacked(layout, lock.load(layout.lock), clone) as stack:
+    clone, texts = options.upstream.resolve(), layout.root / "out/pr"
+    locked = lock.load(layout.lock)
+    with pr.stacked(layout, locked, clone, replace=options.replace) as stack:
         report.table(
             ("patch", "", "fits"),
             [
@@ -159,23 +161,31 @@ def _pr(layout: Layout, options: argparse.Namespace) -> int:
                 for number, (patch, finding) in enumerate(stack.findings, start=1)
             ],
         )
-        if stack.conflicts:
-            return _failed(
-                [f"{clone}: left as it was: a patch conflicts with {stack.base.version}"]
-            )
+        if stack.ways:
+            print("to go on from each conflict:", *stack.ways, sep="\n  ")
+            found = f"{len(stack.ways)} of {len(stack.findings)} patches conflict"
+            return _failed([f"{clone}: left as it was: {found} with {stack.base.version}"])
         if options.gates:
             pr.check_gates(layout, stack)
-        texts = pr_text.write(layout, stack, layout.root / "out/pr")
+        pr_text.write(layout, stack, texts)
         pr.create(stack)
     report.table(
-        ("branch", "patches", "rows", "text"),
+        ("branch", "starts from", "patches", "rows", "upstream hears of it"),
         [
-            (branch.name, str(len(branch.topic.patches)), f"+{added} -{gone}", layout.shown(text))
-            for branch, text, (added, gone) in zip(
-                stack.branches, texts, pr.sizes(stack), strict=True
+            (
+                branch.name,
+                ", ".join(branch.topic.needs) or "the base",
+                str(len(branch.topic.patches)),
+                f"+{added} -{gone}",
+                "in private first: it repairs a leak" if branch.topic.leaks else "",
             )
+            for branch, (added, gone) in zip(stack.branches, pr.sizes(stack), strict=True)
         ],
     )
+    for topic in topics.of([patch for patch, _ in stack.findings]):
+        if topic.kept_back:
+            print(f"{topic.name}: not sent: {topic.kept_back}")
+    print(pr_text.how_to_send(clone, layout.shown(texts)))
     return 0
 
 

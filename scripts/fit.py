@@ -16,13 +16,9 @@ class Fit(enum.Enum):
 
     EXACT = "applies as is"
     OFFSET = "applies with offsets"
+    MERGED = "is merged by git"
     UPSTREAM = "already upstream: drop it"
     CONFLICT = "conflicts"
-
-    @property
-    def applies(self) -> bool:
-        """Whether `git apply` takes it."""
-        return self in (Fit.EXACT, Fit.OFFSET)
 
 
 @dataclass(frozen=True)
@@ -38,23 +34,50 @@ class Finding:
     detail: str = ""
 
 
-def look(tree: Path, patch: Path) -> Finding:
-    """Find out how a patch fits the commit that is checked out in a tree.
+def put(tree: Path, patch: Path, commit: str, history: str) -> Finding:
+    """Put a patch's change into a tree and its index.
+
+    Of a conflict the patch's side is taken: what follows finds what it expects, and the same
+    conflict is not counted again with each later patch.
 
     Args:
-        tree: The tree; it stays as it is.
+        tree: The tree, with nothing uncommitted in it.
         patch: The patch file.
+        commit: The patch's commit, as the series makes it; the tree's repository has it.
+        history: Which of upstream's commits may be to blame for a conflict, such as `v1..main`.
     """
-    found = patchfile.diffs(patch.read_bytes())
-    file = str(patch.resolve())
-    done = git.attempt(tree, "apply", "--check", "--index", file)
-    if not done.returncode:
-        exact = all(diff.blobs[0] == _blob(tree, diff.path) for diff in found)
+    found, file = patchfile.diffs(patch.read_bytes()), str(patch.resolve())
+    exact = all(diff.blobs[0] == _blob(tree, diff.path) for diff in found)
+    applied = git.attempt(tree, "apply", "--index", file)
+    if not applied.returncode:
         return Finding(Fit.EXACT if exact else Fit.OFFSET)
-    if not git.attempt(tree, "apply", "--check", "--reverse", file).returncode:
-        return Finding(Fit.UPSTREAM)
-    stderr = done.stderr.decode("utf-8", "replace")
-    return Finding(Fit.CONFLICT, "; ".join([build.refusal(patch, stderr), *_culprit(tree, found)]))
+    if not git.attempt(tree, "cherry-pick", "--no-commit", commit).returncode:
+        return Finding(Fit.MERGED if git.run(tree, "status", "--porcelain") else Fit.UPSTREAM)
+    refusal = build.refusal(patch, applied.stderr.decode("utf-8", "replace"))
+    detail = "; ".join([refusal, *_culprit(tree, found, history)])
+    git.run(tree, "reset", "--quiet", "--hard")
+    git.attempt(tree, "cherry-pick", "--no-commit", "--strategy-option=theirs", commit)
+    git.run(tree, "add", "--all")
+    return Finding(Fit.CONFLICT, detail)
+
+
+def upstreams(tree: Path, patches: list[Path]) -> set[Path]:
+    """Find out which patches' changes are in a tree already; the tree stays as it is.
+
+    The last comes first, since a later change may lie over an earlier one.
+
+    Args:
+        tree: The tree, with nothing uncommitted in it.
+        patches: The series, in order.
+    """
+    command = ("apply", "--reverse", "--index")
+    found = {
+        patch
+        for patch in reversed(patches)
+        if not git.attempt(tree, *command, str(patch.resolve())).returncode
+    }
+    git.run(tree, "reset", "--quiet", "--hard")
+    return found
 
 
 def _blob(tree: Path, path: str) -> str:
@@ -63,27 +86,28 @@ def _blob(tree: Path, path: str) -> str:
     return row.split()[2] if row else git.ZERO_ID
 
 
-def _culprit(tree: Path, found: list[FileDiff]) -> Iterator[str]:
+def _culprit(tree: Path, found: list[FileDiff], history: str) -> Iterator[str]:
     """The newest commit that took away, or brought, what the patch does not expect."""
     for diff in found:
         for search in _searches(tree, diff):
-            commit = git.run(tree, "log", "-1", "--format=%h (%s)", *search, "--", diff.path)
+            asked = ("log", "-1", "--format=%h (%s)", *search, history, "--", diff.path)
+            commit = git.run(tree, *asked).strip()
             if commit:
-                yield f"changed by upstream's {commit.strip()}"
+                yield f"changed by upstream's {commit}"
                 return
 
 
 def _searches(tree: Path, diff: FileDiff) -> Iterator[tuple[str, ...]]:
     """What to ask `git log` for, if the patch does not fit a file."""
-    path = tree / diff.path
+    before = git.attempt(tree, "show", f"HEAD:{diff.path}")
     if diff.blobs[0] == git.ZERO_ID:
-        if path.exists():
+        if not before.returncode:
             yield ("--diff-filter=A",)
         return
-    if not path.exists():
+    if before.returncode:
         yield ("--diff-filter=D",)
         return
-    rows = set(path.read_bytes().split(b"\n"))
+    rows = set(before.stdout.split(b"\n"))
     for hunk in diff.hunks:
         for row in hunk.rows:
             expected = row[1:]

@@ -34,16 +34,19 @@ class Rule:
         shape: The pattern that its whole value fits.
         example: A value to show.
         repeats: Whether it may be there more than once.
+        optional: Whether it may be missing.
     """
 
     name: str
     shape: str
     example: str
     repeats: bool = False
+    optional: bool = False
 
 
 TRAILERS = (
     Rule("Topic", r"[a-z]+(-[a-z]+)*", "event-loop"),
+    Rule("Depends-On", r"[a-z-]+(, [a-z-]+)*", "executor, event-loop", optional=True),
     Rule("Defects", r"D[1-9]\d*(, D[1-9]\d*)*", "D1, D13"),
     Rule("Bug", r"https?://\S+|none \((?P<why>.+)\)", "none (why there is none)", repeats=True),
     Rule("Forwarded", r"yes https?://\S+|(no|not-needed) \((?P<why>.+)\)", "no (why not yet)"),
@@ -93,7 +96,7 @@ def _message(said: Message) -> Iterator[str]:
 
 def _trailer(rule: Rule, values: list[str]) -> Iterator[str]:
     wanted = f"write `{rule.name}: {rule.example}`"
-    if not values:
+    if not values and not rule.optional:
         yield f"has no trailer {rule.name}: {wanted} in the message's last paragraph"
     if len(values) > 1 and not rule.repeats:
         yield f"has {len(values)} trailers {rule.name}: keep one"

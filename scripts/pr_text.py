@@ -1,159 +1,107 @@
-"""The text of each pull request, from what the series, the pages and `pr/` say.
+"""The text of each pull request, from what the series and `pr/` say.
 
 By topic `pr/` has what only a person can write (`.md`), the smallest script that shows the fault
 (`.py`), and what that prints as published and patched (`.before.txt`, `.after.txt`); `nox -s
-pr_scripts` keeps the last two true. The order is that of upstream's contributing guide: what and
-why, related issues, tests and format.
+pr_scripts` keeps the last two true.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts import lock, markdown, patchfile
+from scripts import patchfile
 from scripts.errors import Failure
 from scripts.layout import Layout
-from scripts.pr import PREFIX, Branch, Stack
-from scripts.topics import Topic
+from scripts.pr import Branch, Stack
 
-STAYS = "What it does not change"
-_SUITES = ("tracing off", "OpenTelemetry", "MLflow")
+STAYS = "## What it does not change\n"
 
 
-def write(layout: Layout, stack: Stack, folder: Path) -> list[Path]:
-    """Write the texts of a stack's pull requests.
+def write(layout: Layout, stack: Stack, folder: Path) -> None:
+    """Write a title and a text for each branch, and an advisory for those that repair a leak.
 
     Args:
         layout: The checkout.
-        stack: The stack.
+        stack: The branches.
         folder: Where to; it is made, and texts of an earlier run go.
-
-    Returns:
-        The files, in the order of the branches.
 
     Raises:
         Failure: If a topic has not all that it needs in `pr/`.
     """
-    texts = {
-        folder / f"{branch.name.removeprefix(PREFIX)}.md": "\n\n".join(
-            _parts(layout, stack, branch)
-        )
-        for branch in stack.branches
-    }
+    texts = {}
+    for branch in stack.branches:
+        title, *body = _parts(layout, stack, branch)
+        name = branch.topic.name
+        texts[f"{name}.title.txt"] = title
+        texts[f"{name}.md"] = "\n\n".join(body)
+        if branch.topic.leaks:
+            texts[f"{name}.advisory.md"] = "\n\n".join(_advisory(title, body, stack))
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.md"):
+    for old in (*folder.glob("*.md"), *folder.glob("*.title.txt")):
         old.unlink()
-    for path, text in texts.items():
-        path.write_text(text + "\n", encoding="utf-8")
-    return list(texts)
+    for name, text in texts.items():
+        (folder / name).write_text(text + "\n", encoding="utf-8")
 
 
-def _said(layout: Layout, topic: Topic, ending: str) -> str:
-    path = layout.root / "pr" / f"{topic.name}{ending}"
+def _said(layout: Layout, name: str, ending: str) -> str:
+    path = layout.root / "pr" / f"{name}{ending}"
     if not path.is_file():
-        raise Failure(
-            f"{layout.shown(path)}: is missing: topic {topic.name} has to say what breaks"
-        )
+        raise Failure(f"{layout.shown(path)}: is missing: topic {name} has to say what breaks")
     return path.read_text(encoding="utf-8").rstrip()
 
 
 def _parts(layout: Layout, stack: Stack, branch: Branch) -> Iterator[str]:
-    topic = branch.topic
+    """The title, and the parts of the text."""
+    topic, release = branch.topic, stack.base.release
     said, script, before, after = (
-        _said(layout, topic, ending) for ending in (".md", ".py", ".before.txt", ".after.txt")
+        _said(layout, topic.name, ending) for ending in (".md", ".py", ".before.txt", ".after.txt")
     )
     title, _, rest = said.partition("\n")
-    breaks, _, stays = rest.partition(f"## {STAYS}\n")
-    newest = list(lock.load(layout.lock))[-1]
-    yield title
-    yield from _place(stack, branch)
-    yield f"## What breaks today\n\n{_unwrapped(breaks)}"
-    yield _fenced("python", script)
-    yield f"On guardrails-ai {newest} this prints:\n\n{_fenced('text', before)}"
-    yield f"With all branches of the stack:\n\n{_fenced('text', after)}"
-    yield "## The change"
-    for patch in topic.patches:
-        yield f"### {patch.said.subject}\n\n{_unwrapped(patch.said.prose)}"
-    yield f"## {STAYS}\n\n{_unwrapped(stays)}"
-    yield "## Related issues\n\n" + "\n".join(_issues(topic))
-    yield "## How it was tested"
-    yield from _tests(layout, stack, topic)
-    yield "## What it costs"
-    yield from _costs(layout)
-
-
-def _place(stack: Stack, branch: Branch) -> Iterator[str]:
-    number = stack.branches.index(branch)
-    if len(stack.branches) > 1:
-        where = f"Number {number + 1} of {len(stack.branches)} in a stack of branches, one a topic"
-        below = f": it builds on `{stack.branches[number - 1].name}`" if number else ""
-        commits = len(branch.topic.patches)
-        count = "its last commit is" if commits == 1 else f"its last {commits} commits are"
-        yield f"{where}{below}; {count} what to review here."
-
-
-def _issues(topic: Topic) -> Iterator[str]:
-    bugs = [value for patch in topic.patches for value in patch.said.values("Bug")]
-    links = [bug for bug in dict.fromkeys(bugs) if bug.startswith("http")]
-    yield from (f"- {link}" for link in links)
-    if not links:
-        yield "None is open for it."
-
-
-def _tests(layout: Layout, stack: Stack, topic: Topic) -> Iterator[str]:
-    paths = [
+    breaks, _, stays = rest.partition(STAYS)
+    yield title.removeprefix("# ")
+    yield _unwrapped(breaks)
+    yield f"```python\n{script}\n```"
+    yield f"On {release.version} this prints:\n\n```text\n{before}\n```"
+    yield f"With this branch:\n\n```text\n{after}\n```"
+    if needs := [f"`context/{name}`" for name in topic.needs]:
+        yield f"It builds on {' and '.join(needs)}: its last commits are what to review."
+    yield f"{STAYS}\n{_unwrapped(stays)}"
+    yield "## Checks"
+    tests = [
         diff.path
         for patch in topic.patches
         for diff in patchfile.diffs(patch.path.read_bytes())
         if diff.path.startswith("tests/") and Path(diff.path).name.startswith("test_")
     ]
-    yield "Unit tests, which fail without the change and pass from its commit on:"
-    yield "\n".join(f"- `{path}`" for path in dict.fromkeys(paths))
-    pythons = stack.base.release.pythons
+    listed = ", ".join(f"`{path}`" for path in dict.fromkeys(tests))
+    pythons = f"Python {release.pythons[0]} to {release.pythons[-1]}"
+    yield f"These fail without the change and pass with it, on {pythons}: {listed}."
+    bugs = [value for patch in topic.patches for value in patch.said.values("Bug")]
+    if links := [bug for bug in dict.fromkeys(bugs) if bug.startswith("http")]:
+        yield f"Related: {', '.join(links)}"
+
+
+def _advisory(title: str, body: list[str], stack: Stack) -> Iterator[str]:
+    """The text for upstream's private channel, before the pull request is open to all."""
+    yield f"# {title}"
     yield (
-        f"Whole Guards and streams besides, sync and async, with and without an event loop, under "
-        f"OpenTelemetry and MLflow, on Python {pythons[0]} to {pythons[-1]}."
+        "This shows one user's data, or a secret, to somebody else, so I report it in private "
+        "first. A repair with tests is ready; I open the pull request when you say so."
     )
-    yield from _counts(layout, stack, topic)
-    yield "`ruff check` and `ruff format --check` pass at each commit."
+    yield f"Affected: guardrails-ai {stack.base.release.version}, and releases before it."
+    yield from body[:3]
 
 
-def _counts(layout: Layout, stack: Stack, topic: Topic) -> Iterator[str]:
-    """How many situations of the topic's defects the scoreboard found broken."""
-    named = [value for patch in topic.patches for value in patch.said.values("Defects")]
-    defects = {defect for value in named for defect in re.findall(r"D\d+", value)}
-    rows = markdown.table(layout.root / "docs/scoreboard.md", "Defects")
-    version = stack.base.release.version
-    releases = markdown.table(layout.root / "docs/scoreboard.md", "Releases")
-    patched = next(
-        row["broken patched"] for name, row in releases.items() if name.split()[0] == version
-    )
-    measured = [defect for defect in rows["cells"] if defect in defects]
-    if measured:
-        cells, broken = (
-            sum(int(rows[row][defect]) for defect in measured) for row in ("cells", version)
-        )
-        yield (
-            f"Of {cells} situations that were tried for this, {broken} are broken in {version} as "
-            f"published, and {patched} with the whole stack."
-        )
-
-
-def _costs(layout: Layout) -> Iterator[str]:
-    """What the whole stack costs; single branches were not measured."""
-    page = layout.root / "docs/performance.md"
-    yield "CPU of a whole `validate` with the whole stack of branches, to the published release's:"
-    found = ["| one validator | Guard | AsyncGuard |", "| --- | --: | --: |"]
-    for suite in _SUITES:
-        rows = markdown.table(page, suite)
-        ratios = [rows[f"{mode}, 1 validator"]["ratio"] for mode in ("Guard", "AsyncGuard")]
-        found.append(f"| {suite} | {ratios[0]} | {ratios[1]} |")
-    yield "\n".join(found)
-    hop = markdown.table(page, "Bars")["our hop, to the bare one"]
-    yield f"A hop to a worker thread takes at most {hop['worst'].split()[0]} times a bare one's."
-    yield f"Measured: {markdown.section(page, 'Measured on').partition(';')[0].strip()}."
+def how_to_send(clone: Path, texts: str) -> str:
+    """The commands that push a branch to a fork and open its pull request."""
+    return f"""\
+For each branch, here context/executor, from your fork; YOU is your name on GitHub:
+  git -C {clone} push git@github.com:YOU/guardrails.git context/executor
+  gh pr create --repo guardrails-ai/guardrails --head YOU:context/executor \\
+    --title "$(cat {texts}/executor.title.txt)" --body-file {texts}/executor.md
+or in a browser, with the text of {texts}/executor.md:
+  https://github.com/guardrails-ai/guardrails/compare/main...YOU:context/executor"""
 
 
 def _unwrapped(text: str) -> str:
@@ -166,7 +114,3 @@ def _unwrapped(text: str) -> str:
         else:
             lines[-1] += f" {line.strip()}"
     return "\n".join(lines)
-
-
-def _fenced(kind: str, text: str) -> str:
-    return f"```{kind}\n{text}\n```"

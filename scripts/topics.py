@@ -1,6 +1,7 @@
 """The topics of a series: patches that follow each other and are reviewed together, as one branch.
 
-Each patch names its topic in the trailer `Topic`.
+Each patch names its topic in the trailer `Topic`, and in `Depends-On` those that must be there
+before it; a topic without one stands alone.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from pathlib import Path
 from scripts import message
 from scripts.message import Message
 
-TRAILER = "Topic"
+# Defects that show one user's data, or a secret, to somebody else.
+LEAKS = {"D3", "D9", "D16", "D17", "D20", "D21", "D26", "D27"}
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,14 @@ class Patch:
     path: Path
     said: Message
 
+    def named(self, trailer: str) -> list[str]:
+        """The names that a trailer lists, such as those of defects."""
+        return [name for value in self.said.values(trailer) for name in value.split(", ")]
+
     @property
     def topic(self) -> str:
         """Its topic; empty if it names none."""
-        return next(iter(self.said.values(TRAILER)), "")
+        return next(iter(self.said.values("Topic")), "")
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,22 @@ class Topic:
     name: str
     patches: tuple[Patch, ...]
 
+    @property
+    def needs(self) -> list[str]:
+        """The topics that must be there before it."""
+        return [name for patch in self.patches for name in patch.named("Depends-On")]
+
+    @property
+    def kept_back(self) -> str:
+        """Why it is not sent to upstream; empty if it is."""
+        said = [value for patch in self.patches for value in patch.said.values("Forwarded")]
+        return next((value for value in said if value.startswith("not-needed")), "")
+
+    @property
+    def leaks(self) -> bool:
+        """Whether it repairs a leak: upstream then hears of it in private first."""
+        return any(LEAKS.intersection(patch.named("Defects")) for patch in self.patches)
+
 
 def read(patches: Sequence[Path]) -> list[Patch]:
     """Patch files with their messages."""
@@ -59,8 +81,12 @@ def of(patches: Sequence[Patch]) -> list[Topic]:
 
 
 def problems(topics: Sequence[Topic]) -> Iterator[str]:
-    """A text for each topic that comes back after another one: no branch can hold it."""
+    """A text for each topic that no branch can hold, for it comes back or comes too early."""
     names = [topic.name for topic in topics]
     for name in dict.fromkeys(names):
         if names.count(name) > 1:
             yield f"topic {name} is interrupted by another: put its patches in a row or rename one"
+    for number, topic in enumerate(topics):
+        for need in topic.needs:
+            if need not in names[:number]:
+                yield f"topic {topic.name} depends on {need}, which does not come before it"

@@ -14,26 +14,25 @@ import pytest
 class Patch(IntEnum):
     """A patch's number in the series, which is the same in every release that has it."""
 
-    EXECUTOR = 1
-    VALIDATORS = 2
-    GUARD = 3
-    MLFLOW = 4
-    STREAMS = 5
-    MLFLOW_STREAMS = 6
-    INSTRUMENTOR = 7
-    ATTRIBUTES = 8
-    LOOPS = 9
-    CHUNKS = 10
-    LOG_SCOPE = 11
-    HUB_TELEMETRY = 12
-    SIBLINGS = 13
-    GUARD_SPANS = 14
-    OPTIONS = 15
-    RECORDED = 16
-    DESCRIBED = 17
-    ENGINES = 18
-    REDACTED = 19
-    SECRETS = 20
+    VALIDATORS = 1
+    MLFLOW = 2
+    ENGINES = 3
+    LOG_SCOPE = 4
+    DESCRIBED = 5
+    REDACTED = 6
+    LOOPS = 7
+    SIBLINGS = 8
+    GUARD = 9
+    STREAMS = 10
+    MLFLOW_STREAMS = 11
+    INSTRUMENTOR = 12
+    ATTRIBUTES = 13
+    CHUNKS = 14
+    GUARD_SPANS = 15
+    OPTIONS = 16
+    RECORDED = 17
+    SECRETS = 18
+    HUB_TELEMETRY = 19
 
 
 def repaired_by(patch: Patch) -> pytest.MarkDecorator:

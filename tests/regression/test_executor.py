@@ -24,7 +24,7 @@ from .executor import EVENT_LOOPS, new_loop, run, run_in_executor
 from .patches import Patch, repaired_by
 from .waiting import PATIENCE
 
-pytestmark = repaired_by(Patch.EXECUTOR)
+pytestmark = repaired_by(Patch.VALIDATORS)
 on_each_loop = pytest.mark.parametrize("loop", EVENT_LOOPS)
 
 VARIABLES = tuple(ContextVar(f"variable_{n}", default=0) for n in range(4))

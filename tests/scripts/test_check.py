@@ -42,6 +42,7 @@ SPOILT = {
     "no trailers": (swap(TRAILERS, ""), "has no trailer Defects"),
     "no Topic": (swap("Topic: executor\n", ""), "has no trailer Topic"),
     "odd Topic": (swap("Topic: executor", "Topic: The Executor"), "Topic says nothing"),
+    "odd Depends-On": (swap("Defects:", "Depends-On: streams and so\nDefects:"), "Depends-On says"),
     "no Defects": (swap("Defects: D1, D13\n", ""), "has no trailer Defects"),
     "odd Defects": (swap("D1, D13", "D1 and D13"), "Defects says nothing: 'D1 and D13'"),
     "two Defects": (swap("Defects:", "Defects: D2\nDefects:"), "has 2 trailers Defects"),
@@ -252,6 +253,13 @@ def test_a_spoilt_variant_is_told_in_a_line_that_names_it(checkout: Checkout, ca
     assert checkout.run("check-patches", "--release", "2.0.0").err in ("", checked.err)
 
 
+def test_a_topic_that_comes_before_what_it_depends_on_is_found(checkout: Checkout) -> None:
+    swap("Defects:", "Depends-On: streams\nDefects:")(checkout.patches("2.0.0")[0])
+    assert "error: topic executor depends on streams, which does not come before it" in (
+        checkout.run("check-patches").errors
+    )
+
+
 @pytest.mark.parametrize("case", ["a byte", "a byte around it", "removed"])
 def test_no_tree_is_made_of_a_spoilt_variant(checkout: Checkout, case: str) -> None:
     SPOILT_VARIANTS[case][0](checkout.vary())
@@ -263,6 +271,7 @@ def test_no_tree_is_made_of_a_spoilt_variant(checkout: Checkout, case: str) -> N
     ("name", "value"),
     [
         ("Defects", "D7"),
+        ("Depends-On", "executor, event-loop"),
         ("Bug", "none (found here)"),
         ("Forwarded", "yes https://example.org/pull/2"),
         ("Forwarded", "not-needed (upstream has dropped the module)"),

@@ -1,8 +1,11 @@
-"""`pr`: a stack of branches in a clone of upstream, or a clone that is as it was."""
+"""`pr`: branches in a clone of upstream, or a clone that is as it was."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,45 +16,6 @@ from scripts import pr
 
 PROJECT = '[project]\nname = "guardrails-ai"\nversion = "{version}"\n'
 TEXT = "# Keep it\n\nIt is\nlost.\n\n## What it does not change\n\n- The\n  rest.\n- All.\n"
-SCOREBOARD = """\
-## Releases
-
-| release | cells | broken as published | broken patched |
-| --- | --: | --: | --: |
-| 1.0.0 (the oldest) | 10 | 8 | 0 |
-| 1.1.0 | 10 | 8 | 0 |
-| 2.0.0 | 10 | 9 | 0 |
-
-## Defects
-
-|  | D1 | D2 | D13 |
-| --- | --: | --: | --: |
-| cells | 5 | 2 | 3 |
-| 1.0.0 | 4 | 2 | 2 |
-| 1.1.0 | 4 | 2 | 2 |
-| 2.0.0 | 5 | 1 | 3 |
-"""
-COSTS = """\
-## Bars
-
-|  | at most | worst | held |
-| --- | --: | --: | --: |
-| our hop, to the bare one | 1.05 | 1.07 (somewhere) | 3 of 4 |
-
-{suites}
-## Measured on
-
-2026-01-01, 2 cores; and more.
-"""
-SUITE = """\
-### {name}
-
-| CPU a call | published, ms | ratio |
-| --- | --: | --: |
-| Guard, 1 validator | 1.0 | 0.5 |
-| AsyncGuard, 1 validator | 1.0 | 0.6 |
-
-"""
 
 
 @dataclass
@@ -103,13 +67,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         test = checkout.tree("2.0.0") / "tests" / "unit_tests" / "test_context.py"
         test.parent.mkdir(parents=True)
         test.write_text("def test_context(): ...\n")
-        message = f"{REASON}\n{TRAILERS.replace('executor', 'event-loop')}"
+        trailers = TRAILERS.replace("executor", "event-loop\nDepends-On: executor")
+        message = f"{REASON}\n{trailers}"
         checkout.commit("2.0.0", "Test the context", message)
         assert checkout.run("refresh-patches").code == 0
-    (root / "docs").mkdir()
-    (root / "docs/scoreboard.md").write_text(SCOREBOARD)
-    suites = "".join(SUITE.format(name=name) for name in ("tracing off", "OpenTelemetry", "MLflow"))
-    (root / "docs/performance.md").write_text(COSTS.format(suites=suites))
     (root / "pr").mkdir()
     for topic in ("executor", "event-loop"):
         for ending, text in {
@@ -156,20 +117,20 @@ def refused(upstream: Upstream, complaint: str, *arguments: str) -> None:
     assert upstream.state == before
 
 
-def test_each_topic_is_a_branch_on_the_one_below(upstream: Upstream) -> None:
+def test_each_topic_is_a_branch_on_what_it_depends_on(upstream: Upstream) -> None:
     before = upstream.git("status", "--porcelain", "--branch"), upstream.git("rev-parse", "HEAD")
     result = upstream.run()
     assert (result.code, result.err) == (0, "")
-    assert upstream.branches == ["context-01-executor", "context-02-event-loop", "main"]
-    log = upstream.git("log", "--format=%s (%an %ae)", "main..context-02-event-loop").splitlines()
+    assert upstream.branches == ["context/event-loop", "context/executor", "main"]
+    log = upstream.git("log", "--format=%s (%an %ae)", "main..context/event-loop").splitlines()
     who = "(Sam Submitter sam@example.org)"
     assert log == [
         f"Test the context {who}",
         f"Add a context {who}",
         f"Keep the context in step 10 {who}",
     ]
-    tip = upstream.git("rev-parse", "context-01-executor")
-    assert upstream.git("rev-parse", "context-02-event-loop~1") == tip
+    tip = upstream.git("rev-parse", "context/executor")
+    assert upstream.git("rev-parse", "context/event-loop~1") == tip
     assert before == (
         upstream.git("status", "--porcelain", "--branch"),
         upstream.git("rev-parse", "HEAD"),
@@ -179,7 +140,7 @@ def test_each_topic_is_a_branch_on_the_one_below(upstream: Upstream) -> None:
 
 def test_the_top_of_the_stack_is_the_patched_tree(upstream: Upstream) -> None:
     upstream.run()
-    tree = upstream.git("rev-parse", "context-02-event-loop^{tree}").strip()
+    tree = upstream.git("rev-parse", "context/event-loop^{tree}").strip()
     assert tree == upstream.checkout.lock["2.0.0"].tree
 
 
@@ -205,49 +166,91 @@ def test_upstreams_tests_are_changed_where_a_topic_says_so(
         assert upstream.run().code == 0
     finally:
         tests.unlink()
-    changed = upstream.git("diff", "--name-only", "main", "context-01-executor").split()
+    changed = upstream.git("diff", "--name-only", "main", "context/executor").split()
     assert ("tests/test_call.py" in changed) == there
-    assert upstream.git("log", "--format=%s", "main..context-01-executor").count("\n") == 2
+    assert upstream.git("log", "--format=%s", "main..context/executor").count("\n") == 2
 
 
 def test_messages_say_nothing_of_this_project(upstream: Upstream) -> None:
     upstream.run()
-    message = upstream.git("log", "-1", "--format=%B", "context-01-executor")
+    message = upstream.git("log", "-1", "--format=%B", "context/executor")
     assert message == f"Add a context\n\n{REASON}\n"
 
 
 def test_a_text_has_all_that_a_reviewer_asks(upstream: Upstream) -> None:
     result = upstream.run()
-    text = (upstream.checkout.root / "out/pr/02-event-loop.md").read_text()
-    assert "out/pr/02-event-loop.md" in result.out
+    texts = upstream.checkout.root / "out/pr"
+    assert (texts / "event-loop.title.txt").read_text() == "Keep it\n"
+    text = (texts / "event-loop.md").read_text()
     parts = [
-        "# Keep it\n\nNumber 2 of 2 in a stack",
-        "it builds on `context-01-executor`; its last commit is what to review",
-        "## What breaks today\n\nIt is lost.\n\n```python\nprint(1)\n```",
-        "On guardrails-ai 2.0.0 this prints:\n\n```text\nORPHAN\n```",
-        "With all branches of the stack:\n\n```text\nwhole\n```",
-        f"## The change\n\n### Test the context\n\n{REASON}",
+        "It is lost.\n\n```python\nprint(1)\n```",
+        "On 2.0.0 this prints:\n\n```text\nORPHAN\n```",
+        "With this branch:\n\n```text\nwhole\n```",
+        "It builds on `context/executor`: its last commits are what to review.",
         "## What it does not change\n\n- The rest.\n- All.\n\n",
-        "## Related issues\n\n- https://example.org/issues/1\n",
-        "## How it was tested\n",
-        "- `tests/unit_tests/test_context.py`\n\n",
-        "on Python 3.10 to 3.11.",
-        "Of 8 situations that were tried for this, 8 are broken in 2.0.0 as published, and 0 with",
-        "## What it costs\n",
-        "| OpenTelemetry | 0.5 | 0.6 |",
-        "at most 1.07 times a bare one's.\n\nMeasured: 2026-01-01, 2 cores.",
+        "on Python 3.10 to 3.11: `tests/unit_tests/test_context.py`.",
+        "Related: https://example.org/issues/1\n",
     ]
     places = [text.find(part) for part in parts]
     assert -1 not in places, parts[places.index(-1)]
     assert places == sorted(places)
     assert "D1" not in text
+    assert "gh pr create --repo guardrails-ai/guardrails --head YOU:context/executor" in result.out
+
+
+@contextmanager
+def message_changed(upstream: Upstream, old: str, new: str) -> Iterator[None]:
+    """The last patch's message says something else for a while."""
+    checkout = upstream.checkout
+    (patch,) = checkout.root.glob("patches/*-Test-the-context.patch")
+    text = patch.read_text()
+    assert old in text
+    try:
+        for content in (text.replace(old, new), text):
+            patch.write_text(content)
+            checkout.offline = True
+            assert checkout.run("apply-patches", "--release", "2.0.0").code == 0
+            if content != text:
+                yield
+    finally:
+        patch.write_text(text)
+
+
+def test_a_topic_that_depends_on_nothing_stands_alone(upstream: Upstream) -> None:
+    with message_changed(upstream, "Depends-On: executor\n", ""):
+        assert upstream.run().code == 0
+    assert upstream.git("rev-parse", "context/event-loop~1") == upstream.git("rev-parse", "main")
+    assert "builds on" not in (upstream.checkout.root / "out/pr/event-loop.md").read_text()
+
+
+def test_what_leaks_is_told_in_private_first(upstream: Upstream) -> None:
+    assert "in private first" not in upstream.run().out
+    with message_changed(upstream, "Defects: D1, D13", "Defects: D3"):
+        result = upstream.run("--replace")
+    assert result.out.count("in private first") == 1
+    advisory = (upstream.checkout.root / "out/pr/event-loop.advisory.md").read_text()
+    assert advisory.startswith("# Keep it\n\nThis shows one user's data")
+
+
+def test_what_upstream_does_not_need_is_not_sent(upstream: Upstream) -> None:
+    with message_changed(upstream, "Forwarded: no (", "Forwarded: not-needed ("):
+        result = upstream.run()
+    assert upstream.branches == ["context/executor", "main"]
+    assert "event-loop: not sent: not-needed (upstream has another plan)" in result.out
+    assert not (upstream.checkout.root / "out/pr/event-loop.md").exists()
 
 
 def test_a_newer_release_gets_the_newest_patches(upstream: Upstream) -> None:
     upstream.write("pyproject.toml", PROJECT.format(version="2.1.0"))
     upstream.commit("Release 2.1.0")
     assert upstream.run().code == 0
-    assert "context-02-event-loop" in upstream.branches
+    assert "context/event-loop" in upstream.branches
+
+
+def test_a_release_that_is_not_final_gets_the_newest_patches(upstream: Upstream) -> None:
+    upstream.write("pyproject.toml", PROJECT.format(version="2.1.0a0"))
+    upstream.commit("Begin 2.1.0")
+    assert upstream.run().code == 0
 
 
 def test_offsets_are_told(made: Path, upstream: Upstream, tmp_path: Path) -> None:
@@ -264,8 +267,27 @@ def test_what_upstream_has_is_dropped(upstream: Upstream) -> None:
     result = upstream.run()
     assert result.code == 0
     assert result.out.count("already upstream: drop it") == 1
-    assert upstream.branches == ["context-01-executor", "main"]
-    assert "Number" not in (upstream.checkout.root / "out/pr/01-executor.md").read_text()
+    assert upstream.branches == ["context/executor", "main"]
+
+
+def test_what_was_merged_and_lies_under_later_changes_is_dropped(upstream: Upstream) -> None:
+    upstream.run()
+    upstream.git("merge", "-q", "--squash", "context/event-loop")
+    upstream.commit("Merge all of it")
+    result = upstream.run("--replace")
+    assert (result.code, result.out.count("already upstream: drop it")) == (0, 3)
+
+
+def test_what_is_beside_upstreams_change_is_merged(upstream: Upstream) -> None:
+    # Within the patch's context, and none of its rows.
+    rows = [row.replace("step_8 = 8", "step_8 = eight()") for row in BODY]
+    upstream.write("guardrails/run.py", "\n".join(rows) + "\n")
+    upstream.commit("Count to eight")
+    result = upstream.run()
+    assert (result.code, result.out.count("is merged by git")) == (0, 1)
+    merged = upstream.git("show", "context/executor:guardrails/run.py")
+    assert "step_8 = eight()" in merged
+    assert "context(10)" in merged
 
 
 def test_a_conflict_names_the_place_and_upstreams_commit(upstream: Upstream) -> None:
@@ -283,9 +305,16 @@ def test_a_conflict_names_the_place_and_upstreams_commit(upstream: Upstream) -> 
     # The others are told all the same.
     assert out.count("applies as is") == 2
     assert result.errors == [
-        f"error: {upstream.clone}: left as it was: a patch conflicts with 2.0.0"
+        f"error: {upstream.clone}: left as it was: 1 of 3 patches conflict with 2.0.0"
     ]
     assert upstream.state == before
+    # What it prints goes on from there.
+    way = next(row for row in result.out.splitlines() if "cherry-pick" in row)
+    switched, picked = way.split(" && ")
+    upstream.git(*switched.split()[3:])
+    with pytest.raises(subprocess.CalledProcessError):
+        upstream.git(*picked.split()[3:])
+    assert upstream.git("diff", "--name-only", "--diff-filter=U") == "guardrails/run.py\n"
 
 
 def test_a_file_that_upstream_removed_or_brought_is_named(upstream: Upstream) -> None:
@@ -325,6 +354,13 @@ def test_a_dirty_clone_is_refused(upstream: Upstream, kind: str) -> None:
     refused(upstream, f"is dirty: {name}: commit, stash or remove")
 
 
+def test_what_the_user_ignores_is_no_dirt(upstream: Upstream) -> None:
+    (upstream.clone / ".git" / "info").mkdir(exist_ok=True)
+    (upstream.clone / ".git" / "info" / "exclude").write_text("notes.txt\n")
+    upstream.write("notes.txt", "later\n")
+    assert upstream.run().code == 0
+
+
 def test_a_clone_in_the_middle_of_something_is_refused(upstream: Upstream) -> None:
     (upstream.clone / ".git" / "MERGE_HEAD").write_text(upstream.git("rev-parse", "HEAD"))
     refused(upstream, "is in the middle of a git merge: finish or abort it")
@@ -355,29 +391,51 @@ def test_a_clone_without_a_commit_is_refused(upstream: Upstream, tmp_path: Path)
     refused(upstream, "has no commit checked out")
 
 
+@pytest.mark.parametrize("role", ["AUTHOR", "COMMITTER"])
 @pytest.mark.parametrize("key", ["NAME", "EMAIL"])
 def test_without_an_identity_nothing_is_committed(
-    upstream: Upstream, monkeypatch: pytest.MonkeyPatch, key: str
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch, role: str, key: str
 ) -> None:
-    monkeypatch.delenv(f"GIT_AUTHOR_{key}")
+    monkeypatch.delenv(f"GIT_{role}_{key}")
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    refused(upstream, f"git does not know your {key.lower()}")
+    refused(upstream, "git does not know you")
     upstream.git("config", f"user.{key.lower()}", "sam")
     assert upstream.run().code == 0
 
 
-@pytest.mark.parametrize("name", ["context-01-executor", "context-02-event-loop"])
-def test_a_branch_that_is_there_is_never_touched(upstream: Upstream, name: str) -> None:
+@pytest.mark.parametrize("name", ["context/executor", "context/event-loop"])
+@pytest.mark.parametrize("arguments", [[], ["--replace"]])
+def test_a_branch_that_is_there_is_never_touched(
+    upstream: Upstream, name: str, arguments: list[str]
+) -> None:
     upstream.git("branch", name)
-    refused(upstream, f"has a branch {name} already")
+    refused(upstream, f"has a branch {name} already: rename or delete it", *arguments)
+
+
+def test_branches_of_an_earlier_run_are_made_anew_unless_they_were_changed(
+    upstream: Upstream,
+) -> None:
+    upstream.run()
+    refused(upstream, "context/executor already: REPLACE=1 makes it anew")
+    upstream.write("README.md", "later\n")
+    upstream.commit("Write more")
+    assert upstream.run("--replace").code == 0
+    assert upstream.git("show", "context/event-loop:README.md") == "later\n"
+    upstream.git("branch", "-f", "context/event-loop", "main")
+    refused(upstream, "has a branch context/event-loop already: rename", "--replace")
+
+
+def test_a_branch_in_the_way_of_the_folder_is_refused(upstream: Upstream) -> None:
+    upstream.git("branch", "context")
+    refused(upstream, "has a branch context, and git cannot have context/executor beside it")
 
 
 def test_branches_come_together_or_not_at_all(
     upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Somebody makes the second branch in the meantime.
-    monkeypatch.setattr(pr, "_check_names", lambda *_: None)
-    upstream.git("branch", "context-02-event-loop")
+    monkeypatch.setattr(pr, "_check_names", lambda *_, **__: None)
+    upstream.git("branch", "context/event-loop")
     before = upstream.state
     assert upstream.run().code == 1
     assert upstream.state == before
