@@ -17,15 +17,31 @@ REPLACE ?=
 ALL ?=
 # QUICK=1 measures in two minutes, and less.
 QUICK ?=
+# How many seconds each of the doctor's two trials may take; the doctor's own limit without it.
+TIMEOUT ?=
+
+ifeq ($(wildcard requirements.txt),)
+$(error $(CURDIR) is not the checkout, whose paths are meant here: use make -C)
+endif
+
+# A variable that nobody reads would have no effect, and nobody would be told.
+VARIABLES := ALL FORCE GATES JSON PYTHON QUICK RELEASE SDISTS TIMEOUT UPGRADE UPSTREAM
+GIVEN := $(foreach word,$(MAKEOVERRIDES),$(if $(findstring =,$(word)),$(word)))
+UNKNOWN := $(filter-out $(addsuffix =%,$(VARIABLES)),$(GIVEN))
+ifneq ($(UNKNOWN),)
+$(error no such variable: $(UNKNOWN): they are $(VARIABLES))
+endif
 
 # With it set, every import of guardrails compiles anew: 14 seconds instead of 4.
 unexport PYTHONDONTWRITEBYTECODE
+# What the user has there, a module named rich for one, is not what our tools import.
+unexport PYTHONPATH PYTHONHOME
 
 VENV := .venv
 STAMP := $(VENV)/requirements.txt
 PATCHES := $(VENV)/bin/python -m scripts
 NOX := $(VENV)/bin/nox
-CHOSEN = $(if $(RELEASE),--release $(RELEASE)) $(if $(SDISTS),--sdists "$(SDISTS)")
+CHOSEN = $(if $(RELEASE),--release "$(RELEASE)") $(if $(SDISTS),--sdists "$(SDISTS)")
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
@@ -49,7 +65,10 @@ check-patches: $(STAMP) ## Lint the patches and rebuild every tree from them (RE
 # PYTHON is that of the environment in question: nothing is made for it, nor compiled in it.
 .PHONY: doctor
 doctor: ## Tell whether an environment loses context, and what mends it (PYTHON=…/bin/python JSON=1)
-	@"$(PYTHON)" -B scripts/doctor.py $(if $(filter-out 0,$(JSON)),--json)
+	@"$(PYTHON)" -B -c 'import sys; sys.exit(sys.version_info < (3, 6))' 2>/dev/null || { \
+		echo "error: PYTHON=$(PYTHON) is no Python of 3.6 or newer: name an environment's bin/python" >&2; \
+		exit 2; }
+	@"$(PYTHON)" -B scripts/doctor.py $(if $(filter-out 0,$(JSON)),--json) $(if $(TIMEOUT),--timeout "$(TIMEOUT)")
 
 .PHONY: pr
 pr: $(STAMP) ## Make branches for upstream in your own clone (UPSTREAM=DIR GATES=1 REPLACE=1)
@@ -130,6 +149,8 @@ $(STAMP): requirements.txt
 	@if cmp -s requirements.txt $@ && test -x $(VENV)/bin/python; then touch $@; exit 0; fi; \
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "error: Python 3.10 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1; }; \
-	echo "making $(VENV)" && rm -rf $(VENV) && $(PYTHON) -m venv $(VENV) && \
-	$(VENV)/bin/python -m pip install --quiet --require-hashes -r requirements.txt && \
+	echo "making $(VENV), which takes half a minute" && rm -rf $(VENV) && $(PYTHON) -m venv $(VENV) && \
+	{ $(VENV)/bin/python -m pip install --quiet --require-hashes -r requirements.txt || \
+		{ echo "error: $(VENV) is not made, pip says why above: is your package index there?" >&2; \
+		exit 1; }; } && \
 	cp requirements.txt $@

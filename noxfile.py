@@ -450,7 +450,7 @@ def wheels(session: nox.Session, release: str) -> None:
     before = _files(session)
     _ask_doctor(session, status=2)
     install(session, "--no-deps", f"guardrails-ai=={release}")
-    _ask_doctor(session, status=1)
+    _ask_doctor(session, status=3)
     # As a user does who has the published release: pip finds the wheel in the index of wheels.
     pip = (sys.executable, "-m", "pip", "--python", f"{session.bin}/python")
     wheelhouse = ("--extra-index-url", (ROOT / "dist/simple").as_uri())

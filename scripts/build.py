@@ -6,6 +6,8 @@ on the branch `context` one commit a patch, the last of them tagged `exported`.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +28,8 @@ _ATTRIBUTES = "* -text -ident -filter -working-tree-encoding !diff !whitespace\n
 
 # What git says of a diff that it cannot apply; it stops for other reasons too.
 _NO_FIT = re.compile(r"^error: (patch failed: |.+: (does not exist|already exists))", re.MULTILINE)
+
+_FULL = os.strerror(errno.ENOSPC)
 
 _MAIL = ("--keep-non-patch", "--keep-cr", "--no-scissors", "--no-gpg-sign")
 AM = ("am", *_MAIL, "--committer-date-is-author-date", "--whitespace=error", "-q")
@@ -107,6 +111,9 @@ def _apply(folder: Path, version: str, patches: Sequence[Path]) -> None:
     done = git.attempt(folder, *AM, "--no-3way", "--", *paths)
     if done.returncode:
         stderr = done.stderr.decode("utf-8", "replace")
+        if _FULL in stderr:
+            # No patch is to blame, and what is there of the tree keeps the disk full.
+            raise Failure(f"{version}: {_FULL}: make room in {folder.parent}")
         patch = stopped_at(folder, patches)
         already = _NO_FIT.search(stderr) and _already(folder, version, patch)
         what = already or where(version, patch, stderr)

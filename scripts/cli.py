@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import signal
 import sys
 from collections.abc import Sequence
@@ -142,7 +143,7 @@ def _wheels(
     from scripts import report, wheel
 
     outcomes = wheel.wheels(layout, locked, chosen, sdists)
-    rows = [(o.version, f"pip install {layout.shown(o.wheel)}") for o in outcomes if o.wheel]
+    rows = [(o.version, wheel.command(locked[o.version])) for o in outcomes if o.wheel]
     if rows:
         report.table(("release", "next"), rows)
     return _failed([outcome.failure for outcome in outcomes if outcome.failure])
@@ -191,5 +192,10 @@ def _pr(layout: Layout, options: argparse.Namespace) -> int:
 
 def _chosen(locked: dict[str, lock.Release], release: str | None) -> list[str]:
     if release and release not in locked:
-        raise Failure(f"release {release} is not in the lock; it has {', '.join(locked)}")
+        if len(release.split()) > 1:
+            raise Failure(f"RELEASE={release}: name one release, or none for all of them")
+        # The newest comes first: of releases that are as close as each other, it is meant.
+        close = difflib.get_close_matches(release.lstrip("v"), list(locked)[::-1], 1)
+        meant = f"did you mean {close[0]}? " if close else ""
+        raise Failure(f"release {release} is not in the lock; {meant}it has {', '.join(locked)}")
     return [release] if release else list(locked)

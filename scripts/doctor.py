@@ -1,8 +1,8 @@
 """Tells whether the guardrails-ai of an environment loses its caller's context.
 
 `python -B scripts/doctor.py [--json]`, with that environment's own Python; nothing else is needed
-and nothing is changed there. The exit status is 0 where context is kept, 1 where it is lost, and 2
-where that cannot be told.
+and nothing is changed there. The exit status is 0 where context is kept and 3 where it is lost; with any
+other that cannot be told.
 """
 
 # Python 3.6 would refuse the whole file for a `from __future__ import annotations`, and not even
@@ -20,7 +20,8 @@ import os
 
 # Our neighbours, git.py for one, must not be found in place of the user's packages.
 if __name__ == "__main__":
-    sys.dont_write_bytecode = True
+    # A trial is told of a place for it, where the next trial finds what this one has compiled.
+    sys.dont_write_bytecode = "--trial" not in sys.argv
     _HERE = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120 - pathlib is not safe yet
     sys.path[:] = [each for each in sys.path if os.path.realpath(each) != _HERE]
 
@@ -44,7 +45,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 WHOLE, LOSES, CANNOT_TELL = "whole", "loses context", "cannot tell"
-STATUS = {WHOLE: 0, LOSES: 1, CANNOT_TELL: 2}
+# A Python that cannot read this file at all, such as 2.7, ends with 1.
+STATUS = {WHOLE: 0, LOSES: 3, CANNOT_TELL: 2}
 
 RELEASES = (
     *("0.6.0", "0.6.1", "0.6.2", "0.6.3", "0.6.4", "0.6.5", "0.6.6", "0.6.7", "0.6.8"),
@@ -161,7 +163,15 @@ def _has_executor() -> bool:
 
 def _tried_out(told: Json, timeout: float) -> str:
     """Adds what was tried; returns why nothing could be, or an empty text."""
-    answer = ask("guards", timeout)
+    compiled = tempfile.mkdtemp(prefix="doctor-")
+    try:
+        return _tried_both(told, timeout, compiled)
+    finally:
+        shutil.rmtree(compiled, ignore_errors=True)
+
+
+def _tried_both(told: Json, timeout: float, compiled: str) -> str:
+    answer = ask("guards", timeout, compiled)
     told.update(checks=answer["checks"], refused=answer["refused"])
     if answer["error"]:
         advice = "see whether `import guardrails` works there"
@@ -169,7 +179,7 @@ def _tried_out(told: Json, timeout: float) -> str:
             advice = "up to 0.6.1 it needs setuptools<81"
         return f"guardrails-ai could not be tried: {answer['error']}; {advice}"
     if any(name in told["packages"] for name in MLFLOW):
-        answer = ask("mlflow", timeout)
+        answer = ask("mlflow", timeout, compiled)
         told["checks"] += answer["checks"] or [_check(ONE_TRACE, None, answer["error"])]
         told["refused"] += answer["refused"]
     return ""
@@ -227,34 +237,42 @@ def wheel(release: str, lock: Path = LOCK) -> str:
 # --- the trials, seen from outside ---------------------------------------------------------
 
 # Settings of the user's that would change what is tried, or where it is sent.
-UNWANTED = ("DATABRICKS_", "GUARDRAILS_", "MLFLOW_", "OTEL_", "XDG_")
+UNWANTED = ("DATABRICKS_", "GUARDRAILS_", "MLFLOW_", "OTEL_", "PYTHONDONTWRITEBYTECODE", "XDG_")
 SETTINGS = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     "MLFLOW_ALLOW_FILE_STORE": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     # A trace is in the store when its root has ended, and not some time later.
     "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",
-    "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONWARNINGS": "ignore",
 }
 
 
-def ask(trial: str, timeout: float) -> Json:
-    """Runs a trial in a process of its own; returns `checks`, `refused` and `error`."""
+def ask(trial: str, timeout: float, compiled: str) -> Json:
+    """Runs a trial in a process of its own; returns `checks`, `refused` and `error`.
+
+    Args:
+        trial: Its name.
+        timeout: How many seconds it may take.
+        compiled: A folder for bytecode, which one trial leaves to the next.
+    """
+    print(f"trying {trial}, for {timeout:g} s at most …", file=sys.stderr, flush=True)
     scratch = Path(tempfile.mkdtemp(prefix="doctor-"))
     try:
         # Without this file in HOME, guardrails sends usage metrics.
         (scratch / ".guardrailsrc").write_text("enable_metrics=false\n", encoding="utf-8")
-        error = _run([sys.executable, __file__, "--trial", trial], scratch, timeout)
+        command = [sys.executable, __file__, "--trial", trial]
+        error = _run(command, scratch, compiled, timeout)
         answer: Json = {"checks": [], "refused": [], "error": error}
         return answer if error else json.loads((scratch / RESULT).read_text(encoding="utf-8"))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _run(command: list[str], scratch: Path, timeout: float) -> str:
+def _run(command: list[str], scratch: Path, compiled: str, timeout: float) -> str:
     """Runs a command that writes a result; returns why there is none, or an empty text."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(UNWANTED)}
+    environment["PYTHONPYCACHEPREFIX"] = compiled
     # With another HOME, what was installed for this user only would not be found any more.
     environment.update(SETTINGS, PYTHONUSERBASE=site.getuserbase())
     environment.update(dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR"), str(scratch)))
@@ -511,12 +529,16 @@ def _remedy(told: Json) -> list[str]:
     if told["verdict"] != LOSES:
         return []
     if not told["wheel"]:
-        return [f"There are wheels for {RELEASES[0]} to {RELEASES[-1]} only."]
-    python, again = shlex.quote(told["executable"]), "--force-reinstall " * bool(told["patched"])
+        return [
+            f"There are wheels for {RELEASES[0]} to {RELEASES[-1]} only: move to one of these "
+            "releases, or look whether a newer version of this project has one."
+        ]
+    python, release = shlex.quote(told["executable"]), released(told)
+    how = "--force-reinstall" if told["patched"] else "--upgrade"
     return [
         "To mend it, in a checkout of this project:",
-        f"  make wheel RELEASE={released(told)}",
-        f"  {python} -m pip install {again}--no-deps dist/{told['wheel']}",
+        f"  make wheel RELEASE={release}",
+        f"  {python} -m pip install {how} --no-deps --find-links dist guardrails-ai=={release}",
     ]
 
 
@@ -536,7 +558,6 @@ def main(arguments: "Sequence[str] | None" = None) -> int:
     try:
         told = examine(chosen.timeout)
     except Exception as error:
-        # Python's own status for it is 1, which here means something else.
         told = concluded(blank(), f"the doctor failed, please report it: {_line(error)}")
     print(json.dumps(told, indent=1) if chosen.json else shown(told))
     return int(told["status"])

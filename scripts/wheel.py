@@ -66,6 +66,14 @@ def name(release: Release) -> str:
     return f"guardrails_ai-{label(release)}-py3-none-any.whl"
 
 
+def command(release: Release) -> str:
+    """The command that installs a release's wheel from `dist/`.
+
+    A file's name in its place would be installed as well, but `pip freeze` would show its path.
+    """
+    return f"pip install --upgrade --find-links {FOLDER} guardrails-ai=={label(release)}"
+
+
 def label(release: Release) -> str:
     """The version of a release's wheel: upstream's, and how many trees the series has made."""
     return f"{release.version}+context.{release.revision}"

@@ -95,6 +95,6 @@ def has_mlflow(told: dict[str, Any]) -> bool:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="tests.doctor.installed")
     parser.add_argument("python")
-    parser.add_argument("status", type=int, choices=(0, 1, 2))
+    parser.add_argument("status", type=int, choices=tuple(doctor.STATUS.values()))
     chosen = parser.parse_args()
     sys.exit(main(chosen.python, chosen.status))

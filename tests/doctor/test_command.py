@@ -184,6 +184,29 @@ def test_the_network_is_refused_and_what_was_wanted_of_it_told(environment: Envi
     ]
 
 
+def test_one_trial_finds_what_the_other_has_compiled(environment: Environment) -> None:
+    environment.holds(
+        "import os, pathlib, sys\n"
+        "found = [*pathlib.Path(sys.pycache_prefix).rglob('slow.*.pyc')]\n"
+        "import guardrails.slow\n"
+        "assert not os.environ.get('PYTHONDONTWRITEBYTECODE')\n"
+        "raise ImportError(f'compiled {len(found)}')\n",
+    )
+    (environment.packages / "guardrails" / "slow.py").write_text("")
+    for name in ("mlflow", "opentelemetry"):
+        noted = environment.packages / f"{name}-3.0.0.dist-info"
+        noted.mkdir()
+        (noted / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 3.0.0\n")
+    before = environment.files()
+    assert "compiled 0" in environment.told(PYTHONDONTWRITEBYTECODE="1")["reason"]
+    assert environment.files() == before
+
+
+def test_what_is_being_done_is_said_while_it_takes_its_time(environment: Environment) -> None:
+    environment.holds("raise ImportError")
+    assert environment.ask("--timeout", "60").stderr == "trying guards, for 60 s at most …\n"
+
+
 def test_settings_of_the_users_own_are_hidden(environment: Environment, tmp_path: Path) -> None:
     environment.holds(
         "import os, pathlib\n"

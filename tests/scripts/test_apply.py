@@ -88,7 +88,23 @@ def test_one_release_can_be_chosen(checkout: Checkout) -> None:
 def test_an_unknown_release_is_answered_with_the_known_ones(checkout: Checkout) -> None:
     result = checkout.run("apply-patches", "--release", "3.0.0")
     assert result.code == 1
-    assert result.errors == ["error: release 3.0.0 is not in the lock; it has 1.0.0, 1.1.0, 2.0.0"]
+    assert result.errors == [
+        "error: release 3.0.0 is not in the lock; did you mean 2.0.0? it has 1.0.0, 1.1.0, 2.0.0"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("release", "said"),
+    [
+        ("2.0", "did you mean 2.0.0?"),
+        ("v1.0.0", "did you mean 1.0.0?"),
+        ("1.1", "did you mean 1.1.0?"),
+        ("1.0.0 2.0.0", "name one release, or none for all of them"),
+    ],
+)
+def test_what_was_meant_is_said(checkout: Checkout, release: str, said: str) -> None:
+    (error,) = checkout.run("apply-patches", "--release", release).errors
+    assert said in error
 
 
 @pytest.mark.parametrize("command", ["apply-patches", "refresh-patches", "check-patches"])
@@ -435,3 +451,21 @@ def test_nothing_to_do_for_23_trees_is_under_a_second(
 def worked() -> float:
     """The seconds that this process and those that it waited for have had a processor."""
     return sum(os.times()[:4])
+
+
+def test_a_full_disk_leaves_nothing_behind(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = build.git.attempt
+
+    def full(tree: Path, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        if arguments[0] != "am":
+            return attempt(tree, *arguments, stdin=stdin)
+        said = b"fatal: could not write index: No space left on device\n"
+        return subprocess.CompletedProcess(arguments, 128, b"", said)
+
+    monkeypatch.setattr(build.git, "attempt", full)
+    result = checkout.run("apply-patches", "--release", "2.0.0", "--force")
+    (error,) = result.errors
+    assert error.startswith("error: 2.0.0: No space left on device: make room in ")
+    assert not list(checkout.layout.trees.glob(".building-*"))

@@ -158,18 +158,57 @@ def test_variables_are_handed_on(project: Project, arguments: list[str], call: s
     assert project.calls[-1] == f"-m scripts {call}"
 
 
+@pytest.mark.parametrize("given", ["release=1.0.0", "RELASE=1.0.0", "SDIST=a"])
+def test_a_variable_that_nobody_reads_is_refused(project: Project, given: str) -> None:
+    result = project.make("apply-patches", given)
+    assert result.returncode == 2
+    assert f"no such variable: {given}: they are ALL FORCE" in result.stderr
+    assert project.calls == []
+
+
+def test_it_is_run_in_the_checkout(project: Project, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    command = ["make", "-f", str(project.root / "Makefile"), "help"]
+    result = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "is not the checkout, whose paths are meant here: use make -C" in result.stderr
+
+
+def test_the_users_modules_are_not_ours(project: Project) -> None:
+    (project.root / "python").write_text(f'#!/bin/sh\necho "path $PYTHONPATH" >> {project.log}\n')
+    assert "no such variable" in project.make("doctor", "PYTHONPATH=/of/the/user").stderr
+    project.log.write_text("")
+    command = ["make", f"PYTHON={project.root}/python", "doctor"]
+    env = {"PATH": PATH, "PYTHONPATH": "/of/the/user"}
+    subprocess.run(command, cwd=project.root, check=True, env=env, capture_output=True)
+    assert set(project.log.read_text().split("\n")) == {"path ", ""}
+
+
+@pytest.mark.parametrize("python", ["folder", "requirements.txt", "not-there"])
+def test_what_is_no_python_is_said_in_one_line(project: Project, python: str) -> None:
+    (project.root / "folder").mkdir()
+    result = project.make("doctor", f"PYTHON={project.root}/{python}")
+    assert result.returncode == 2
+    first, *_ = result.stderr.splitlines()
+    assert first.startswith(f"error: PYTHON={project.root}/{python} is no Python of 3.6 or newer")
+
+
 def test_the_clone_must_be_named(project: Project) -> None:
     result = project.make("pr")
     assert result.returncode != 0
     assert "name your clone: make pr UPSTREAM=" in result.stderr
 
 
-@pytest.mark.parametrize(("arguments", "call"), [([], ""), (["JSON=1"], " --json")])
+@pytest.mark.parametrize(
+    ("arguments", "call"),
+    [([], ""), (["JSON=1"], " --json"), (["TIMEOUT=300"], " --timeout 300")],
+)
 def test_the_doctor_needs_no_environment_of_ours(
     project: Project, arguments: list[str], call: str
 ) -> None:
     assert project.make("doctor", *arguments).returncode == 0
-    assert project.log.read_text() == f"-B scripts/doctor.py{call}\n"
+    assert project.log.read_text().splitlines()[-1] == f"-B scripts/doctor.py{call}"
     assert not (project.root / ".venv").exists()
 
 

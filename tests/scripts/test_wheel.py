@@ -86,11 +86,25 @@ def test_the_newest_release_is_built_unless_another_is_named(checkout: Checkout)
     result = checkout.run("wheel")
     assert (result.code, result.err) == (0, "")
     assert [path.name for path in dist.iterdir()] == [WHEELS[2]]
-    assert f"pip install dist/{WHEELS[2]}" in result.out
+    assert "pip install --upgrade --find-links dist guardrails-ai==2.0.0+context.1" in result.out
     assert checkout.run("wheel", "--release", "1.0.0").code == 0
     assert sorted(path.name for path in dist.iterdir()) == [WHEELS[0], WHEELS[2]]
     assert checkout.run("wheel", "--all").code == 0
     assert sorted(path.name for path in dist.iterdir()) == WHEELS
+
+
+def test_the_command_takes_the_newest_revision(checkout: Checkout, tmp_path: Path) -> None:
+    result = checkout.run("wheel")
+    dist = checkout.root / "dist"
+    shutil.copy(dist / WHEELS[2], dist / WHEELS[2].replace("+context.1", "+context.0"))
+    command = next(row for row in result.out.splitlines() if "pip install" in row)
+    _, _, arguments = command.partition("pip install ")
+    pip = (sys.executable, "-m", "pip", "--isolated", "install", "-q", "--no-index", "--no-deps")
+    target = tmp_path / "site"
+    subprocess.run([*pip, "--target", target, *arguments.split()], cwd=checkout.root, check=True)
+    assert (target / "guardrails_ai-2.0.0+context.1.dist-info").is_dir()
+    # With a file's name in the command there would be one, and `pip freeze` would show it.
+    assert not (target / "guardrails_ai-2.0.0+context.1.dist-info" / "direct_url.json").exists()
 
 
 @pytest.mark.parametrize("number", [0, 2])
