@@ -25,7 +25,7 @@ $(error $(CURDIR) is not the checkout, whose paths are meant here: use make -C)
 endif
 
 # A variable that nobody reads would have no effect, and nobody would be told.
-VARIABLES := ALL FORCE GATES JSON PYTHON QUICK RELEASE SDISTS TIMEOUT UPGRADE UPSTREAM
+VARIABLES := ALL FORCE GATES JSON PYTHON QUICK RELEASE REPLACE SDISTS TIMEOUT UPGRADE UPSTREAM
 GIVEN := $(foreach word,$(MAKEOVERRIDES),$(if $(findstring =,$(word)),$(word)))
 UNKNOWN := $(filter-out $(addsuffix =%,$(VARIABLES)),$(GIVEN))
 ifneq ($(UNKNOWN),)

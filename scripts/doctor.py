@@ -1,8 +1,8 @@
 """Tells whether the guardrails-ai of an environment loses its caller's context.
 
 `python -B scripts/doctor.py [--json]`, with that environment's own Python; nothing else is needed
-and nothing is changed there. The exit status is 0 where context is kept and 3 where it is lost; with any
-other that cannot be told.
+and nothing is changed there. The exit status is 0 where context is kept, and 3 where it is lost;
+with any other that cannot be told.
 """
 
 # Python 3.6 would refuse the whole file for a `from __future__ import annotations`, and not even

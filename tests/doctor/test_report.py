@@ -119,7 +119,8 @@ def test_people_read_what_was_found_tried_and_what_to_do(monkeypatch: pytest.Mon
         "loses context: 1 of 3 checks found something lost",
         "To mend it, in a checkout of this project:",
         "  make wheel RELEASE=0.11.0",
-        "  '/a b/python' -m pip install --upgrade --no-deps --find-links dist guardrails-ai==0.11.0",
+        "  '/a b/python' -m pip install --upgrade --no-deps --find-links dist"
+        " guardrails-ai==0.11.0",
     ]
 
 
