@@ -7,7 +7,6 @@ from itertools import product
 import pytest
 
 from .patches import Patch, repaired_by
-from .release import MAKES_LOOPS, TRACES_ASYNC_VALIDATE
 
 METHODS = ("__call__", "parse", "validate")
 VALIDATORS = ("validate", "async_validate")
@@ -41,30 +40,6 @@ class Scenario:
     def __str__(self) -> str:
         return "-".join(astuple(self))
 
-    @property
-    def parallel(self) -> bool:
-        """Whether validators run on an event loop, rather than one after another without one."""
-        if self.guard == "AsyncGuard":
-            return True
-        return self.loop in ("absent", "idle") or (
-            self.loop in ("thread", "uvloop") and MAKES_LOOPS
-        )
-
-    @property
-    def repaired_by(self) -> Patch:
-        """The patch that makes the whole invariant hold.
-
-        A Guard without the third loses the caller's variables, an AsyncGuard its own name.
-        MLflow needs the fourth on a loop: `async_validate` calls `validate`, and where both
-        are wrapped each validation has two spans; where only `validate` is, one's own
-        `async_validate` has none.
-        """
-        if self.tracing == "opentelemetry" or not self.parallel:
-            return Patch.GUARD
-        doubled = TRACES_ASYNC_VALIDATE and self.validator == "validate"
-        missing = not TRACES_ASYNC_VALIDATE and self.validator == "async_validate"
-        return Patch.MLFLOW if doubled or missing else Patch.GUARD
-
 
 def every() -> Iterator[Scenario]:
     """Every scenario, guard by guard."""
@@ -74,5 +49,8 @@ def every() -> Iterator[Scenario]:
 
 
 def parameters() -> list[object]:
-    """Every scenario as a pytest parameter with its mark."""
-    return [pytest.param(s, id=str(s), marks=repaired_by(s.repaired_by)) for s in every()]
+    """Every scenario as a pytest parameter with its mark.
+
+    Without that patch a Guard loses the caller's variables, and an AsyncGuard its own name.
+    """
+    return [pytest.param(s, id=str(s), marks=repaired_by(Patch.GUARD)) for s in every()]

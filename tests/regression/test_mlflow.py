@@ -73,7 +73,7 @@ def _validate(check: Any, method: str) -> None:
         asyncio.run(asyncio.wait_for(check.async_validate("an answer", {}), PATIENCE))
 
 
-@repaired_by(Patch.MLFLOW if TRACES_ASYNC_VALIDATE else Patch.GUARD)
+@repaired_by(Patch.GUARD)
 @pytest.mark.parametrize("kind", DELEGATING)
 @pytest.mark.parametrize(("guard", "loop"), [("Guard", "idle"), ("AsyncGuard", "running")])
 def test_a_validator_that_delegates_has_one_span(guard: str, loop: str, kind: str) -> None:
