@@ -1,7 +1,7 @@
-"""What may differ: one entry for each, with the patch and the README's line that says so.
+"""What may differ: one entry for each, with the patch and the documents' line that says so.
 
 An entry covers as little as it can. What is not covered fails the test, and so does an entry that
-no program needs, or whose line the README does not have.
+no program needs, or whose line docs/behaviour.md and docs/defects.md do not have.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Entry:
     Attributes:
         name: What differs.
         patch: The patch that makes it differ.
-        line: What the README says of it.
+        line: What the documents say of it.
         covers: Whether a difference is of this kind.
         needed_by: A program that shows it.
         since: The first of the releases that are played to show it.
