@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,8 @@ OURS = ("noxfile.py", "bench", "demo", "pr", "scoreboard", "scripts", "service",
 REGRESSION = "tests/regression"
 
 # The release of the report and the newest: `tests` has them on every Python that they declare.
-ENDS = ("0.6.0", "0.11.0")
+NEWEST = list(RELEASES)[-1]
+ENDS = ("0.6.0", NEWEST)
 # Releases with pins of their own: these, upstream's own fix, and the newest of every minor version.
 PINNED = ("0.6.0", "0.6.1", "0.6.8", "0.7.3", "0.8.2", "0.9.3", "0.10.2", "0.11.0")
 # These take long: outside of CI they run on the control's Python only.
@@ -47,7 +48,7 @@ LONG = ("test_event_loops.py", "test_parity.py")
 # Both releases run on it, with the newest MLflow.
 CONTROL_PYTHON = "3.11"
 # What is measured is the newest release; what the benchmarks need besides is pinned with it.
-BENCH_RELEASE = "0.11.0"
+BENCH_RELEASE = NEWEST
 PUBLISHED, PATCHED = (trees.Tree(BENCH_RELEASE, patched) for patched in (False, True))
 SCRIPTS_PYTHONS = ("3.10", "3.13")
 # After Ctrl-C, for those that have processes of their own to end; nox gives half a second.
@@ -507,6 +508,7 @@ def _check_files(session: nox.Session, before: set[str]) -> None:
 
 # The gates that every commit has to pass; the others take a while.
 STYLE = upstream_gates.GATES[:2]
+TOKENIZERS = "lib/python*/site-packages/litellm/litellm_core_utils/tokenizers"
 
 
 @nox.session(python=CONTROL_PYTHON, default=False)
@@ -522,13 +524,16 @@ def stack(session: nox.Session, release: str) -> None:
     # The tree's own branch has the name of the folder of ours.
     git.run(clone, "branch", "--quiet", "-D", "context")
     session.run(sys.executable, "-m", "scripts", "pr", str(clone), env=env, external=True)
-    base = {gate.name: _found(session, gate, clone) for gate in STYLE}
+    base = {gate.name: _found(session, gate, clone, "base") for gate in STYLE}
     asked = ("for-each-ref", "--format=%(refname:short)", "refs/heads/context/")
     branches = git.run(clone, *asked).split()
     commits = git.run(clone, "rev-list", "--reverse", *branches, "^upstream").split()
     for commit in commits:
         git.run(clone, "checkout", "--quiet", "--detach", commit)
-        _refuse_new(session, STYLE, lambda gate: base[gate.name], clone)
+        for gate in STYLE:
+            found = _found(session, gate, clone, commit[:8])
+            new = upstream_gates.new(base[gate.name], found)
+            _refuse(session, [f"{commit[:8]}: {gate.name}: {fault}" for fault in new])
     for branch in branches:
         session.log(f"branch {branch} passes its tests")
         git.run(clone, "checkout", "--quiet", "--detach", branch)
@@ -538,41 +543,45 @@ def stack(session: nox.Session, release: str) -> None:
 # Releases have different pins: what is left of another's would fail upstream's tests.
 @nox.session(python=CONTROL_PYTHON, default=False, reuse_venv=False)
 def gates(session: nox.Session) -> None:
-    """Upstream's own gates on two trees; part of `make pr GATES=1`, which names them."""
-    release, *named = session.posargs
-    before, after = (Path(tree).resolve() for tree in named)
+    """Upstream's own gates on some commits of a tree; part of `make pr GATES=1`, which names them.
+
+    Of the commits the first is what the others are compared with.
+    """
+    release, folder, *named = session.posargs
+    tree = Path(folder).resolve()
     install_release(session, release)
-    install(session, *upstream_gates.tools(after))
-    install_tree(session, after)
-    _refuse_new(session, upstream_gates.GATES, lambda gate: _found(session, gate, before), after)
+    install(session, *upstream_gates.tools(tree))
+    install_tree(session, tree)
+    before: dict[str, list[str]] = {}
+    faults: list[str] = []
+    for name, _, commit in (each.partition("=") for each in named):
+        git.run(tree, "checkout", "--quiet", "--detach", commit)
+        for gate in upstream_gates.GATES:
+            found = _found(session, gate, tree, name)
+            new = upstream_gates.new(before.setdefault(gate.name, found), found)
+            faults += [f"{name}: {gate.name}: {fault}" for fault in new]
+    _refuse(session, faults)
 
 
-def _refuse_new(
-    session: nox.Session,
-    gates: Iterable[upstream_gates.Gate],
-    before: Callable[[upstream_gates.Gate], list[str]],
-    tree: Path,
-) -> None:
-    """Fails if gates find anything in a tree that they do not find before."""
-    faults = []
-    for gate in gates:
-        old, now = before(gate), _found(session, gate, tree)
-        new = upstream_gates.new(old, now)
-        session.log(f"{gate.name}: {len(old)} before, {len(now)} after, {len(new)} new")
-        faults += [f"{gate.name}: {fault}" for fault in new]
+def _refuse(session: nox.Session, faults: Sequence[str]) -> None:
     if faults:
         session.error("upstream's gates find more than before:\n  " + "\n  ".join(faults))
 
 
-def _found(session: nox.Session, gate: upstream_gates.Gate, tree: Path) -> list[str]:
+def _found(session: nox.Session, gate: upstream_gates.Gate, tree: Path, name: str) -> list[str]:
+    """What a gate complains of in a tree; says how much it is."""
     command = gate.call(tree)
     if not command:
         return []
-    home = own_home(session)
+    # litellm's package has the files that tiktoken would fetch.
+    tokenizers = next(Path(session.virtualenv.location).glob(TOKENIZERS), tree)
+    home = {**own_home(session), "TIKTOKEN_CACHE_DIR": str(tokenizers)}
     session.chdir(tree)
-    output = session.run(*command, env=home, silent=True, success_codes=[0, 1])
+    output = str(session.run(*command, env=home, silent=True, success_codes=[0, 1]))
     session.chdir(ROOT)
-    return list(gate.found(str(output), tree))
+    found = list(gate.found(output, tree))
+    session.log(f"{name}: {gate.name}: {len(found)} found{upstream_gates.ran(output)}")
+    return found
 
 
 @nox.session(python=CONTROL_PYTHON, default=False)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -152,9 +151,7 @@ def printed(script: Path, tree: Path) -> str:
     """
     with tempfile.TemporaryDirectory(prefix="pr-") as name:
         folder = Path(name).resolve()
-        # A script in its own folder would import its neighbours: one is called mlflow.
-        shutil.copy(script, folder / "script.py")
-        return _run(f"{script.name} on {tree.name}", ["script.py"], folder, tree)
+        return _run(f"{script.name} on {tree.name}", [str(script)], folder, tree)
 
 
 def _check_tree(tree: Path) -> None:

@@ -150,22 +150,28 @@ def _wheels(
 
 
 def _pr(layout: Layout, options: argparse.Namespace) -> int:
-    from scripts import pr, pr_text, report, topics
+    from scripts import pr, pr_text, report
 
     clone, texts = options.upstream.resolve(), layout.root / "out/pr"
     locked = lock.load(layout.lock)
     with pr.stacked(layout, locked, clone, replace=options.replace) as stack:
-        report.table(
-            ("patch", "", "fits"),
-            [
-                (str(number), patch.said.subject, " ".join([finding.fit.value, finding.detail]))
-                for number, (patch, finding) in enumerate(stack.findings, start=1)
-            ],
-        )
-        if stack.ways:
-            print("to go on from each conflict:", *stack.ways, sep="\n  ")
-            found = f"{len(stack.ways)} of {len(stack.findings)} patches conflict"
-            return _failed([f"{clone}: left as it was: {found} with {stack.base.version}"])
+        rows = [
+            (patch.topic, patch.said.subject, finding.fit.value)
+            for patch, finding in stack.findings
+        ]
+        away = [
+            (topic.name, patch.said.subject, f"not sent: {topic.kept_back}")
+            for topic in stack.kept_back
+            for patch in topic.patches
+        ]
+        report.table(("topic", "patch", "fits"), [*rows, *away])
+        if found := stack.conflicts:
+            # Not in the table, which would fold what somebody may want to copy.
+            for patch, finding in found:
+                print(f"{patch.path.name}\n  {finding.detail}")
+            print("\nto go on from here:", *stack.ways, sep="\n")
+            told = f"{len(found)} of {len(stack.findings)} patches conflict"
+            return _failed([f"{clone}: left as it was: {told} with {stack.base.version}"])
         if options.gates:
             pr.check_gates(layout, stack)
         pr_text.write(layout, stack, texts)
@@ -183,10 +189,7 @@ def _pr(layout: Layout, options: argparse.Namespace) -> int:
             for branch, (added, gone) in zip(stack.branches, pr.sizes(stack), strict=True)
         ],
     )
-    for topic in topics.of([patch for patch, _ in stack.findings]):
-        if topic.kept_back:
-            print(f"{topic.name}: not sent: {topic.kept_back}")
-    print(pr_text.how_to_send(clone, layout.shown(texts)))
+    print(pr_text.how_to_send(stack, layout.shown(texts)))
     return 0
 
 

@@ -60,7 +60,8 @@ def _typed(output: str, tree: Path) -> Iterator[str]:
 
 
 def _tested(output: str, _tree: Path) -> Iterator[str]:
-    yield from re.findall(r"^(?:FAILED|ERROR) (\S+)", output, re.MULTILINE)
+    # An id can have spaces in it; behind a dash is what the test says.
+    yield from re.findall(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", output, re.MULTILINE)
 
 
 GATES = (
@@ -74,7 +75,7 @@ GATES = (
             *("--import-mode=importlib", "--continue-on-collection-errors", "-W", "ignore"),
         ),
         _tested,
-        ("tests/unit_tests",),
+        ("tests/unit_tests", "tests/integration_tests"),
     ),
 )
 
@@ -93,6 +94,12 @@ def _specifier(version: object) -> str:
     """A version of poetry's as pip takes it."""
     text = str(version)
     return text.replace("^", ">=") if text[:1] in "<>=^" else f"=={text}"
+
+
+def ran(output: str) -> str:
+    """What pytest says of itself in the end, such as `1 failed, 9 passed`; empty of others."""
+    found = re.findall(r"^(?:=+ )?((?:\d+ [a-z]+, )*\d+ [a-z]+) in [\d.]+s", output, re.MULTILINE)
+    return f" ({found[-1]})" if found else ""
 
 
 def new(before: Iterable[str], after: Iterable[str]) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scripts import build, files, git, patchfile, series, trees
+from scripts import build, files, fit, git, patchfile, series, trees
 from scripts.desk import Desk
 from scripts.errors import Failure
 from scripts.series import Series
@@ -177,20 +177,13 @@ def _apply(desk: Desk, version: str, queue: Sequence[Path]) -> None:
     done = git.attempt(place, *build.AM, "--3way", "--", *map(str, queue))
     if done.returncode:
         stopped = build.stopped_at(place, queue)
-        where = _conflict(place) or build.refusal(stopped, done.stderr.decode("utf-8", "replace"))
+        # Where nothing could be merged there is no conflict.
+        refused = build.refusal(stopped, done.stderr.decode("utf-8", "replace"))
+        where = next(iter(fit.conflicts(place).values()), refused)
         what = "what was edited in " * (stopped.parent.name == _EDIT) + stopped.name
         files.swap_in([(place, desk.layout.tree(version))])
         raise Failure(f"guardrails/{version}: {what} conflicts: {where}: {_advice(version)}")
     _squash(place)
-
-
-def _conflict(place: Path) -> str:
-    """Where the first conflict is; empty if there is nothing that could be merged."""
-    for path in git.run(place, "diff", "--name-only", "--diff-filter=U").splitlines():
-        rows = (place / path).read_bytes().splitlines() if (place / path).is_file() else []
-        lines = [number for number, row in enumerate(rows, start=1) if row.startswith(b"<<<<<<<")]
-        return f"{path}: hunk 1 of {len(lines)} (line {lines[0]})" if lines else path
-    return ""
 
 
 def _advice(version: str) -> str:

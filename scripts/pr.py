@@ -12,9 +12,10 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 
 import tomlkit
@@ -28,8 +29,8 @@ from scripts.lock import Release
 from scripts.topics import Patch, Topic
 
 PREFIX = "context/"
-# What a branch was when it was made, so that one that is still the same may be replaced.
-_MADE = "refs/guardrails-context/"
+# What a branch's log says of it: one that says nothing else was changed by nobody.
+_MADE = "make pr"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Base:
         clone: The clone's top folder.
         commit: The commit.
         version: The release that its pyproject.toml names.
-        release: The locked release whose patches are applied: this one, or the newest before it.
+        release: The locked release whose patches are applied: the newest that it comes from.
         history: Upstream's commits since that release, for `git log`; all of them if its tag is
             not there.
     """
@@ -75,17 +76,31 @@ class Stack:
 
     Attributes:
         base: What it was applied to.
-        findings: How each patch fits, in order.
+        findings: How each patch fits, in order; those that are not sent are not tried.
         branches: The branches, in the order of the series; none if a patch conflicts.
-        ways: For each patch that conflicts, the git commands that go on from there.
-        tree: A folder with all branches together, while it lasts.
+        ways: For each topic with a conflict, the git commands that go on from there.
+        kept_back: The topics that are not sent.
     """
 
     base: Base
     findings: tuple[tuple[Patch, Finding], ...]
     branches: tuple[Branch, ...]
     ways: tuple[str, ...]
-    tree: Path
+    kept_back: tuple[Topic, ...]
+
+    @property
+    def conflicts(self) -> list[tuple[Patch, Finding]]:
+        """The patches that conflict."""
+        return [each for each in self.findings if each[1].fit is Fit.CONFLICT]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A patch, how it fits, and the commit that it was put on."""
+
+    patch: Patch
+    finding: Finding
+    before: str
 
 
 @contextmanager
@@ -113,7 +128,7 @@ def stacked(
     patches = topics.read(series.load(layout.patches, locked).patches(version))
     _check_names(top, [topic.name for topic in topics.of(patches)], replace=replace)
     commits = _fetched(layout, locked, base)
-    with _worktree(base) as tree:
+    with _worktree(base.clone, base.commit) as tree:
         yield _applied(tree, base, dict(zip(patches, commits, strict=True)), layout.root / "pr")
 
 
@@ -125,11 +140,20 @@ def create(stack: Stack) -> None:
     """
     clone, rows = stack.base.clone, []
     for branch in stack.branches:
-        made = _MADE + branch.topic.name
-        known = git.attempt(clone, "rev-parse", "--verify", "--quiet", made).stdout.decode().strip()
-        rows.append(f"update refs/heads/{branch.name} {branch.tip} {known or git.ZERO_ID}\n")
-        rows.append(f"update {made} {branch.tip}\n")
-    git.run(clone, "update-ref", "--stdin", stdin="".join(rows).encode())
+        ref = f"refs/heads/{branch.name}"
+        known = git.attempt(clone, "rev-parse", "--verify", "--quiet", ref).stdout.decode().strip()
+        known = known if _is_ours(clone, ref) else git.ZERO_ID
+        rows.append(f"update {ref} {branch.tip} {known}\n")
+    noted = ("update-ref", "-m", _MADE, "--create-reflog", "--stdin")
+    done = git.as_user(clone, *noted, stdin="".join(rows).encode())
+    if done.returncode:
+        raise Failure(f"{clone}: left as it was: {git.first_line(done.stderr)}")
+
+
+def _is_ours(clone: Path, ref: str) -> bool:
+    """Whether a branch was made here, and nobody has changed it since."""
+    log = git.attempt(clone, "reflog", "show", "--format=%gs", ref, "--").stdout.decode()
+    return set(log.splitlines()) == {_MADE}
 
 
 def _top(clone: Path) -> Path:
@@ -159,16 +183,18 @@ def _base(clone: Path, locked: Mapping[str, Release]) -> Base:
     final = re.match(r"\d+(\.\d+)+", version)
     if name != "guardrails-ai" or not final:
         raise Failure(f"{clone}: is not guardrails-ai: check out main or a release's tag")
-    newest = list(locked)[-1]
-    known = version if version in locked else newest
-    if lock.order(final[0]) < lock.order(known):
+    tags = git.run(clone, "tag", "--list", "v*", "--merged", "HEAD").split()
+    tagged = [each for each in locked if f"v{each}" in tags]
+    # A clone can lack the tags: a fork's, for one.
+    before = [each for each in locked if lock.order(each) <= lock.order(final[0])]
+    if not (tagged or before):
         raise Failure(
             f"{clone}: its release {version} is not known: check out main or one of "
             f"{', '.join(locked)}"
         )
-    commit, tag = head.stdout.decode().strip(), f"refs/tags/v{known}"
-    tagged = not git.attempt(clone, "rev-parse", "--verify", "--quiet", tag).returncode
-    return Base(clone, commit, version, locked[known], f"{tag}..{commit}" if tagged else commit)
+    known, commit = (tagged or before)[-1], head.stdout.decode().strip()
+    history = f"refs/tags/v{known}..{commit}" if tagged else commit
+    return Base(clone, commit, version, locked[known], history)
 
 
 def _project(text: str) -> tuple[str, str]:
@@ -192,19 +218,23 @@ def _check_identity(clone: Path) -> None:
 
 
 def _check_names(clone: Path, names: Sequence[str], *, replace: bool) -> None:
-    asked = ("for-each-ref", "--format=%(refname) %(objectname)", "refs/heads", _MADE)
-    refs = dict(row.split() for row in git.run(clone, *asked).splitlines())
-    if f"refs/heads/{PREFIX.rstrip('/')}" in refs:
+    asked = ("for-each-ref", "--format=%(refname:lstrip=2) %(worktreepath)", "refs/heads")
+    there = dict(row.split(" ", 1) for row in git.run(clone, *asked).splitlines())
+    folder = PREFIX.rstrip("/")
+    if folder in there:
         raise Failure(
-            f"{clone}: has a branch {PREFIX.rstrip('/')}, and git cannot have {PREFIX}{names[0]} "
-            "beside it: rename it first"
+            f"{clone}: has a branch {folder}, and git cannot have {PREFIX}{names[0]} beside it: "
+            f"`git branch -m {folder} …` first"
         )
-    for name in names:
-        there = refs.get(f"refs/heads/{PREFIX}{name}")
-        ours = there is not None and there == refs.get(_MADE + name)
-        if there and not (ours and replace):
+    for branch in (f"{PREFIX}{name}" for name in names):
+        if branch not in there:
+            continue
+        ours = _is_ours(clone, f"refs/heads/{branch}")
+        if there[branch]:
+            raise Failure(f"{clone}: {branch} is checked out in {there[branch]}: leave it first")
+        if not (ours and replace):
             what = "REPLACE=1 makes it anew" if ours else "rename or delete it first"
-            raise Failure(f"{clone}: has a branch {PREFIX}{name} already: {what}")
+            raise Failure(f"{clone}: has a branch {branch} already: {what}")
 
 
 def _fetched(layout: Layout, locked: Mapping[str, Release], base: Base) -> list[str]:
@@ -220,72 +250,95 @@ def _fetched(layout: Layout, locked: Mapping[str, Release], base: Base) -> list[
 
 
 @contextmanager
-def _worktree(base: Base) -> Iterator[Path]:
+def _worktree(clone: Path, commit: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="pr-") as scratch:
         tree = Path(scratch).resolve() / "tree"
-        git.run(base.clone, "worktree", "add", "--quiet", "--detach", str(tree), base.commit)
+        git.run(clone, "worktree", "add", "--quiet", "--detach", str(tree), commit)
         try:
             yield tree
         finally:
-            git.attempt(base.clone, "worktree", "remove", "--force", str(tree))
+            git.attempt(clone, "worktree", "remove", "--force", str(tree))
 
 
 def _applied(tree: Path, base: Base, commits: Mapping[Patch, str], texts: Path) -> Stack:
-    there = fit.upstreams(tree, [patch.path for patch in commits])
-    findings: list[tuple[Patch, Finding]] = []
+    there = fit.upstreams(tree, list(commits.values()))
+    found = topics.of(list(commits))
+    steps: list[_Step] = []
     branches: list[Branch] = []
     ways: list[str] = []
+    # By topic, the commits of its branch; and those with a conflict, or on top of one.
     made: dict[str, list[str]] = {}
-    for topic in topics.of(list(commits)):
+    torn: set[str] = set()
+    for topic in (each for each in found if not each.kept_back):
         below = _start(tree, base, made, topic)
-        kept = []
-        for patch in topic.patches:
-            finding = Finding(Fit.UPSTREAM)
-            if patch.path not in there:
-                start = git.run(tree, "rev-parse", "HEAD").strip()
-                finding = fit.put(tree, patch.path, commits[patch], base.history)
-                if finding.fit is Fit.CONFLICT:
-                    ways.append(_way(base.clone, topic, start, commits[patch]))
-            findings.append((patch, finding))
-            if finding.fit is not Fit.UPSTREAM:
-                _commit(tree, patch)
-                kept.append(patch)
+        done = [_put(tree, base, patch, commits[patch], there) for patch in topic.patches]
+        steps += done
+        kept = tuple(step.patch for step in done if step.finding.fit is not Fit.UPSTREAM)
         if kept:
             _change_tests(tree, texts / f"{topic.name}.tests.patch")
-        made[topic.name] = git.run(tree, "rev-list", "--reverse", f"{below}..HEAD").split()
-        if kept and not topic.kept_back:
-            tip = git.run(tree, "rev-parse", "HEAD").strip()
-            branches.append(Branch(PREFIX + topic.name, Topic(topic.name, tuple(kept)), below, tip))
-    if not ways:
-        _pick(tree, base.commit, made, list(made))
-    return Stack(base, tuple(findings), tuple(branches) if not ways else (), tuple(ways), tree)
+        tip = git.run(tree, "rev-parse", "HEAD").strip()
+        made[topic.name] = git.run(tree, "rev-list", "--reverse", f"{below}..{tip}").split()
+        if kept:
+            branches.append(Branch(PREFIX + topic.name, Topic(topic.name, kept), below, tip))
+        left = list(dropwhile(lambda step: step.finding.fit is not Fit.CONFLICT, done))
+        if left and not torn.intersection(topic.needs):
+            ways.append(_way(base.clone, topic, left, commits))
+        if left or torn.intersection(topic.needs):
+            torn.add(topic.name)
+    findings = tuple((step.patch, step.finding) for step in steps)
+    kept_back = tuple(topic for topic in found if topic.kept_back)
+    return Stack(base, findings, () if torn else tuple(branches), tuple(ways), kept_back)
+
+
+def _put(tree: Path, base: Base, patch: Patch, commit: str, there: Collection[str]) -> _Step:
+    """Puts a patch on what is checked out, unless upstream has it."""
+    before = git.run(tree, "rev-parse", "HEAD").strip()
+    finding = Finding(Fit.UPSTREAM)
+    if commit not in there:
+        finding = fit.put(tree, patch.path, commit, base.history)
+    if finding.fit is not Fit.UPSTREAM:
+        _commit(tree, patch)
+    return _Step(patch, finding, before)
 
 
 def _start(tree: Path, base: Base, made: Mapping[str, list[str]], topic: Topic) -> str:
     """Checks out what a topic starts from: the base, with what it depends on."""
-    needs = set(topic.needs)
-    # Each commit stands on those of its own topic's needs; the made ones are in order.
-    first = max((name for name in needs), key=list(made).index, default="")
-    start = made[first][-1] if first and made[first] else base.commit
-    _pick(tree, start, made, [name for name in made if name in needs and name != first])
-    return git.run(tree, "rev-parse", "HEAD").strip()
-
-
-def _pick(tree: Path, start: str, made: Mapping[str, list[str]], names: Sequence[str]) -> None:
-    """Checks out a commit, and puts the commits of other topics on it."""
+    needs = [name for name in made if name in topic.needs and made[name]]
+    # Each branch has what it needs itself: the last one has the most.
+    start = made[needs[-1]][-1] if needs else base.commit
     git.run(tree, "checkout", "--quiet", "--detach", start)
-    for name in names:
+    for name in needs[:-1]:
         for commit in made[name]:
             if git.as_user(tree, *_QUIET, "cherry-pick", commit).returncode:
                 raise Failure(
-                    f"{tree}: branch {PREFIX}{name} and what comes before it do not go together: "
-                    "make it depend on that"
+                    f"{base.clone}: {PREFIX}{name} and {PREFIX}{needs[-1]} do not go together, "
+                    f"and {topic.name} needs both: make one depend on the other"
                 )
+    return git.run(tree, "rev-parse", "HEAD").strip()
 
 
-def _way(clone: Path, topic: Topic, start: str, commit: str) -> str:
-    steps = f"switch -c {PREFIX}{topic.name} {start[:12]}", f"cherry-pick {commit[:12]}"
-    return " && ".join(f"git -C {clone} {step}" for step in steps)
+def _way(clone: Path, topic: Topic, left: Sequence[_Step], commits: Mapping[Patch, str]) -> str:
+    """The commands that make a branch by hand from where its first conflict is."""
+    there = f"git -C {clone}"
+    picked = " ".join(_as_users(clone, step.patch, commits[step.patch])[:12] for step in left)
+    return (
+        f"{there} switch -c {PREFIX}{topic.name} {left[0].before[:12]}\n"
+        f"{there} cherry-pick {picked}\n"
+        f"# mend what `{there} status` names, then\n"
+        f"{there} add -A && {there} cherry-pick --continue"
+    )
+
+
+def _as_users(clone: Path, patch: Patch, commit: str) -> str:
+    """A patch's commit in the series as the submitter's own; no ref leads to it."""
+    command = ("commit-tree", f"{commit}^{{tree}}", "-p", f"{commit}^")
+    done = git.as_user(clone, *command, stdin=_message(patch).encode())
+    return done.stdout.decode().strip()
+
+
+def _message(patch: Patch) -> str:
+    """A patch's message without this project's trailers."""
+    return f"{patch.said.subject}\n\n{patch.said.prose}\n"
 
 
 # The clone's hooks test and format, at each commit; that is what GATES=1 does once.
@@ -293,10 +346,9 @@ _QUIET = ("-c", f"core.hooksPath={os.devnull}")
 
 
 def _commit(tree: Path, patch: Patch) -> None:
-    """Commits a patch as the submitter's own work, its message without this project's trailers."""
-    text = f"{patch.said.subject}\n\n{patch.said.prose}\n"
+    """Commits a patch as the submitter's own work."""
     how = ("commit", "--quiet", "--allow-empty", "--file=-")
-    done = git.as_user(tree, *_QUIET, *how, stdin=text.encode())
+    done = git.as_user(tree, *_QUIET, *how, stdin=_message(patch).encode())
     if done.returncode:
         raise Failure(f"git commit failed in {tree}: {git.first_line(done.stderr)}")
 
@@ -319,14 +371,15 @@ def sizes(stack: Stack) -> list[tuple[int, int]]:
 
 
 def check_gates(layout: Layout, stack: Stack) -> None:
-    """Run upstream's own gates on the base and on all branches together.
+    """Run upstream's own gates on the base, and on each branch.
 
     Raises:
-        Failure: If they find anything there that they do not find at the base.
+        Failure: If they find anything on a branch that they do not find at the base.
     """
-    with _worktree(stack.base) as before:
+    with _worktree(stack.base.clone, stack.base.commit) as tree:
         nox = str(Path(sys.executable).with_name("nox"))
-        named = (stack.base.release.version, str(before), str(stack.tree))
+        branches = [f"{branch.name}={branch.tip}" for branch in stack.branches]
+        named = (stack.base.release.version, str(tree), f"base={stack.base.commit}", *branches)
         command = [nox, "-f", str(layout.root / "noxfile.py"), "-s", "gates", "--", *named]
         if subprocess.run(command, check=False).returncode:
             raise Failure(f"{stack.base.clone}: left as it was: upstream's gates fail, see above")

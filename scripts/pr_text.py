@@ -93,15 +93,22 @@ def _advisory(title: str, body: list[str], stack: Stack) -> Iterator[str]:
     yield from body[:3]
 
 
-def how_to_send(clone: Path, texts: str) -> str:
-    """The commands that push a branch to a fork and open its pull request."""
+def how_to_send(stack: Stack, texts: str) -> str:
+    """The commands that push a branch and open its pull request, from a fork or not."""
+    if not stack.branches:
+        return "upstream has all of it: nothing to send"
+    branch = stack.branches[0]
+    there, name = f"git -C {stack.base.clone}", branch.topic.name
     return f"""\
-For each branch, here context/executor, from your fork; YOU is your name on GitHub:
-  git -C {clone} push git@github.com:YOU/guardrails.git context/executor
-  gh pr create --repo guardrails-ai/guardrails --head YOU:context/executor \\
-    --title "$(cat {texts}/executor.title.txt)" --body-file {texts}/executor.md
-or in a browser, with the text of {texts}/executor.md:
-  https://github.com/guardrails-ai/guardrails/compare/main...YOU:context/executor"""
+For each branch, here {branch.name}, from your fork, where YOU is your name on GitHub:
+  {there} push git@github.com:YOU/guardrails.git {branch.name}
+  gh pr create --repo guardrails-ai/guardrails --head YOU:{branch.name} \\
+    --title "$(cat {texts}/{name}.title.txt)" --body-file {texts}/{name}.md
+or in a browser, with the text of {texts}/{name}.md:
+  https://github.com/guardrails-ai/guardrails/compare/main...YOU:{branch.name}?expand=1
+Whoever may push to upstream leaves YOU: out, and pushes to origin.
+Where upstream hears of it in private first, send {texts}/*.advisory.md before anything else:
+  https://github.com/guardrails-ai/guardrails/security/advisories/new"""
 
 
 def _unwrapped(text: str) -> str:

@@ -90,3 +90,5 @@ def problems(topics: Sequence[Topic]) -> Iterator[str]:
         for need in topic.needs:
             if need not in names[:number]:
                 yield f"topic {topic.name} depends on {need}, which does not come before it"
+            elif topics[names.index(need)].kept_back and not topic.kept_back:
+                yield f"topic {topic.name} depends on {need}, which is not sent"

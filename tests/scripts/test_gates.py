@@ -49,11 +49,14 @@ def test_clean_files_have_no_findings(tmp_path: Path) -> None:
 def test_tests_that_fail_or_do_not_load_are_found(tmp_path: Path) -> None:
     place = tree(tmp_path, "x = 1\n")
     (place / "tests/unit_tests/test_a.py").write_text(
+        "import pytest\n"
         "def test_good(): ...\ndef test_bad():\n    assert not 1\n"
+        "@pytest.mark.parametrize('x', ['a b'])\ndef test_space(x):\n    assert not x\n"
     )
     (place / "tests/unit_tests/test_b.py").write_text("import not_there\n")
     assert sorted(found(PYTEST, place)) == [
         "tests/unit_tests/test_a.py::test_bad",
+        "tests/unit_tests/test_a.py::test_space[a b]",
         "tests/unit_tests/test_b.py",
     ]
 
@@ -76,6 +79,18 @@ def test_a_gate_looks_at_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "guardrails").mkdir()
     assert RUFF_CHECK.call(tmp_path)[-1] == "guardrails"
     assert PYTEST.call(tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("FAILED x\n1 failed, 9 passed in 2.1s\n", " (1 failed, 9 passed)"),
+        ("===== 12 passed in 1.00s =====\n", " (12 passed)"),
+        ("[]", ""),
+    ],
+)
+def test_figures_are_those_of_the_last_line(output: str, said: str) -> None:
+    assert gates.ran(output) == said
 
 
 def test_what_is_found_more_often_is_new() -> None:

@@ -224,10 +224,10 @@ def test_a_topic_that_depends_on_nothing_stands_alone(upstream: Upstream) -> Non
 
 
 def test_what_leaks_is_told_in_private_first(upstream: Upstream) -> None:
-    assert "in private first" not in upstream.run().out
+    assert "it repairs a leak" not in upstream.run().out
     with message_changed(upstream, "Defects: D1, D13", "Defects: D3"):
         result = upstream.run("--replace")
-    assert result.out.count("in private first") == 1
+    assert result.out.count("in private first: it repairs a leak") == 1
     advisory = (upstream.checkout.root / "out/pr/event-loop.advisory.md").read_text()
     assert advisory.startswith("# Keep it\n\nThis shows one user's data")
 
@@ -236,7 +236,8 @@ def test_what_upstream_does_not_need_is_not_sent(upstream: Upstream) -> None:
     with message_changed(upstream, "Forwarded: no (", "Forwarded: not-needed ("):
         result = upstream.run()
     assert upstream.branches == ["context/executor", "main"]
-    assert "event-loop: not sent: not-needed (upstream has another plan)" in result.out
+    assert "event-loop   Test the context" in result.out
+    assert "not sent: not-needed (upstream has another plan)" in " ".join(result.out.split())
     assert not (upstream.checkout.root / "out/pr/event-loop.md").exists()
 
 
@@ -253,11 +254,13 @@ def test_a_release_that_is_not_final_gets_the_newest_patches(upstream: Upstream)
     assert upstream.run().code == 0
 
 
-def test_offsets_are_told(made: Path, upstream: Upstream, tmp_path: Path) -> None:
+def test_a_patch_that_was_made_from_another_file_is_merged(
+    made: Path, upstream: Upstream, tmp_path: Path
+) -> None:
     upstream.clone = cloned(made, tmp_path / "older", "1.0.0")
     result = upstream.run()
     assert result.code == 0
-    assert result.out.count("applies with offsets") == 1
+    assert result.out.count("is merged by git") == 1
     assert result.out.count("applies as is") == 2
 
 
@@ -270,12 +273,39 @@ def test_what_upstream_has_is_dropped(upstream: Upstream) -> None:
     assert upstream.branches == ["context/executor", "main"]
 
 
-def test_what_was_merged_and_lies_under_later_changes_is_dropped(upstream: Upstream) -> None:
+@pytest.mark.parametrize("later", [False, True])
+def test_what_was_merged_is_dropped_whatever_lies_over_it(upstream: Upstream, later: bool) -> None:
     upstream.run()
     upstream.git("merge", "-q", "--squash", "context/event-loop")
     upstream.commit("Merge all of it")
+    if later:
+        rows = (
+            (upstream.clone / "guardrails/run.py").read_text().replace("step_7 = 7", "step_7 = 8")
+        )
+        upstream.write("guardrails/run.py", rows)
+        upstream.commit("Take a longer step beside it")
     result = upstream.run("--replace")
     assert (result.code, result.out.count("already upstream: drop it")) == (0, 3)
+    assert "upstream has all of it: nothing to send" in result.out
+
+
+def test_what_was_merged_of_a_stack_is_dropped_from_the_rest(upstream: Upstream) -> None:
+    upstream.run()
+    upstream.git("merge", "-q", "--squash", "context/executor")
+    upstream.commit("Merge a part of it")
+    upstream.git("branch", "-D", "context/executor", "context/event-loop")
+    result = upstream.run()
+    assert (result.code, result.out.count("already upstream: drop it")) == (0, 2)
+    assert upstream.branches == ["context/event-loop", "main"]
+    assert upstream.git("rev-parse", "context/event-loop~1") == upstream.git("rev-parse", "main")
+
+
+def test_half_of_a_change_is_not_the_change(upstream: Upstream) -> None:
+    upstream.run()
+    upstream.git("checkout", "-q", "context/executor~1", "--", "guardrails/run.py")
+    upstream.commit("Take a part")
+    result = upstream.run("--replace")
+    assert (result.code, result.out.count("already upstream: drop it")) == (0, 1)
 
 
 def test_what_is_beside_upstreams_change_is_merged(upstream: Upstream) -> None:
@@ -291,6 +321,7 @@ def test_what_is_beside_upstreams_change_is_merged(upstream: Upstream) -> None:
 
 
 def test_a_conflict_names_the_place_and_upstreams_commit(upstream: Upstream) -> None:
+    upstream.git("tag", "v2.0.0")
     rows = [row.replace("step_10 = 10", "step_10 = ten()") for row in BODY]
     upstream.write("guardrails/run.py", "\n".join(rows) + "\n")
     commit = upstream.commit("Count to ten")
@@ -299,22 +330,54 @@ def test_a_conflict_names_the_place_and_upstreams_commit(upstream: Upstream) -> 
     before = upstream.state
     result = upstream.run()
     assert result.code == 1
-    out = " ".join(result.out.split())
-    assert "conflicts guardrails/run.py: hunk 1 (line 7)" in out
-    assert f"changed by upstream's {commit} (Count to ten)" in out
+    assert (
+        "0001-Keep-the-context-in-step-10.patch\n  guardrails/run.py: hunk 1 of 1 (line 10); "
+        f"changed by upstream's {commit} (Count to ten)\n" in result.out
+    )
     # The others are told all the same.
-    assert out.count("applies as is") == 2
+    assert result.out.count("applies as is") == 2
     assert result.errors == [
         f"error: {upstream.clone}: left as it was: 1 of 3 patches conflict with 2.0.0"
     ]
     assert upstream.state == before
-    # What it prints goes on from there.
-    way = next(row for row in result.out.splitlines() if "cherry-pick" in row)
-    switched, picked = way.split(" && ")
-    upstream.git(*switched.split()[3:])
-    with pytest.raises(subprocess.CalledProcessError):
-        upstream.git(*picked.split()[3:])
+
+
+def test_what_is_printed_goes_on_from_a_conflict(upstream: Upstream) -> None:
+    rows = [row.replace("step_10 = 10", "step_10 = ten()") for row in BODY]
+    upstream.write("guardrails/run.py", "\n".join(rows) + "\n")
+    upstream.commit("Count to ten")
+    script = upstream.run().out.partition("to go on from here:\n")[2]
+    switch, pick, *_, go_on = script.splitlines()
+    done = subprocess.run(f"{switch} && {pick}", shell=True, check=False)
+    assert done.returncode == 1
     assert upstream.git("diff", "--name-only", "--diff-filter=U") == "guardrails/run.py\n"
+    upstream.write("guardrails/run.py", "\n".join(rows).replace("ten()", "context(ten())") + "\n")
+    subprocess.run(go_on, shell=True, check=True, env={**os.environ, "GIT_EDITOR": "true"})
+    log = upstream.git("log", "--format=%s (%an) %b", "main..context/executor")
+    assert log.splitlines()[0] == f"Add a context (Sam Submitter) {REASON.splitlines()[0]}"
+    assert "Topic:" not in log
+    assert upstream.git("status", "--porcelain") == ""
+
+
+def test_on_top_of_a_conflict_nothing_is_to_be_done_yet(upstream: Upstream) -> None:
+    rows = [row.replace("step_10 = 10", "step_10 = ten()") for row in BODY]
+    upstream.write("guardrails/run.py", "\n".join(rows) + "\n")
+    upstream.write("tests/unit_tests/test_context.py", "def test_other(): ...\n")
+    upstream.commit("Count to ten")
+    result = upstream.run()
+    assert result.errors[0].endswith("2 of 3 patches conflict with 2.0.0")
+    assert result.out.count(" switch -c ") == 1
+    assert " switch -c context/executor " in result.out
+
+
+def test_only_what_has_come_since_the_release_is_to_blame(upstream: Upstream) -> None:
+    rows = [row.replace("step_10 = 10", "step_10 = ten()") for row in BODY]
+    upstream.write("guardrails/run.py", "\n".join(rows) + "\n")
+    upstream.commit("Count to ten")
+    upstream.git("tag", "v2.0.0")
+    result = upstream.run()
+    assert "hunk 1 of 1 (line 10)\n" in result.out
+    assert "changed by" not in result.out
 
 
 def test_a_file_that_upstream_removed_or_brought_is_named(upstream: Upstream) -> None:
@@ -379,10 +442,28 @@ def test_a_base_without_a_version_is_refused(upstream: Upstream, text: str) -> N
     refused(upstream, "is not guardrails-ai")
 
 
-def test_a_base_that_is_older_or_skipped_is_refused(upstream: Upstream) -> None:
+def test_a_base_that_is_older_is_refused(upstream: Upstream) -> None:
+    upstream.write("pyproject.toml", PROJECT.format(version="0.9.5"))
+    upstream.commit("Release 0.9.5")
+    refused(upstream, "its release 0.9.5 is not known: check out main or one of 1.0.0, 1.1.0")
+
+
+@pytest.mark.parametrize(("tags", "version"), [(["v1.1.0"], "1.1.0"), ([], "2.0.0")])
+def test_history_says_which_release_a_commit_comes_from(
+    upstream: Upstream, tags: list[str], version: str
+) -> None:
+    for tag in (*tags, "v9.9.9", "not-a-release"):
+        upstream.git("tag", tag)
+    base = pr._base(upstream.clone, upstream.checkout.lock)
+    assert (base.release.version, base.version) == (version, "2.0.0")
+
+
+def test_a_release_that_was_skipped_gets_the_patches_of_the_one_before(
+    upstream: Upstream,
+) -> None:
     upstream.write("pyproject.toml", PROJECT.format(version="1.0.5"))
     upstream.commit("Release 1.0.5")
-    refused(upstream, "its release 1.0.5 is not known: check out main or one of 1.0.0, 1.1.0")
+    assert pr._base(upstream.clone, upstream.checkout.lock).release.version == "1.0.0"
 
 
 def test_a_clone_without_a_commit_is_refused(upstream: Upstream, tmp_path: Path) -> None:
@@ -423,6 +504,12 @@ def test_branches_of_an_earlier_run_are_made_anew_unless_they_were_changed(
     assert upstream.git("show", "context/event-loop:README.md") == "later\n"
     upstream.git("branch", "-f", "context/event-loop", "main")
     refused(upstream, "has a branch context/event-loop already: rename", "--replace")
+
+
+def test_a_branch_that_is_checked_out_is_not_made_anew(upstream: Upstream) -> None:
+    upstream.run()
+    upstream.git("checkout", "-q", "context/executor")
+    refused(upstream, "context/executor is checked out in ", "--replace")
 
 
 def test_a_branch_in_the_way_of_the_folder_is_refused(upstream: Upstream) -> None:
@@ -468,15 +555,14 @@ def test_gates_that_fail_leave_the_clone_as_it_was(
 ) -> None:
     log, nox = tmp_path / "log", tmp_path / "bin" / "nox"
     nox.parent.mkdir()
-    nox.write_text(f'#!/bin/sh\necho "$@" > {log}\nls "$7" "$8" >> {log}\nexit 1\n')
+    nox.write_text(f'#!/bin/sh\necho "$@" > {log}\nls "$7" >> {log}\nexit 1\n')
     nox.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(nox.with_name("python")))
     refused(upstream, "upstream's gates fail", "--gates")
     said = log.read_text()
     assert "-s gates -- 2.0.0 " in said
-    # The base has not what the top has.
-    assert said.count("pyproject.toml") == 2
-    assert said.count("tests") == 1
+    assert f" base={upstream.git('rev-parse', 'main').strip()} context/executor=" in said
+    assert said.count("pyproject.toml") == 1
 
 
 def test_the_clones_hooks_are_left_alone(upstream: Upstream) -> None:
