@@ -61,7 +61,9 @@ class Topic:
     def kept_back(self) -> str:
         """Why it is not sent to upstream; empty if it is."""
         said = [value for patch in self.patches for value in patch.said.values("Forwarded")]
-        return next((value for value in said if value.startswith("not-needed")), "")
+        # An older release may need one of its patches only, which upstream does not.
+        needed = not said or any(not value.startswith("not-needed") for value in said)
+        return "" if needed else said[0]
 
     @property
     def leaks(self) -> bool:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from checkout import BODY, REASON, TRAILERS, Checkout, Result, git, make
 
-from scripts import pr
+from scripts import pr, topics
+from scripts.message import Message
 
 PROJECT = '[project]\nname = "guardrails-ai"\nversion = "{version}"\n'
 TEXT = "# Keep it\n\nIt is\nlost.\n\n## What it does not change\n\n- The\n  rest.\n- All.\n"
@@ -230,6 +231,21 @@ def test_what_leaks_is_told_in_private_first(upstream: Upstream) -> None:
     assert result.out.count("in private first: it repairs a leak") == 1
     advisory = (upstream.checkout.root / "out/pr/event-loop.advisory.md").read_text()
     assert advisory.startswith("# Keep it\n\nThis shows one user's data")
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "kept_back"),
+    [
+        ([], ""),
+        (["no (not yet)", "not-needed (older)"], ""),
+        (["not-needed (older)", "no (not yet)"], ""),
+        (["not-needed (gone)", "not-needed (older)"], "not-needed (gone)"),
+    ],
+)
+def test_a_topic_is_sent_if_upstream_needs_any_of_it(forwarded: list[str], kept_back: str) -> None:
+    said = [Message("", "", (("Forwarded", value),)) for value in forwarded]
+    topic = topics.Topic("executor", tuple(topics.Patch(Path(), each) for each in said))
+    assert topic.kept_back == kept_back
 
 
 def test_what_upstream_does_not_need_is_not_sent(upstream: Upstream) -> None:
