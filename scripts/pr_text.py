@@ -13,7 +13,7 @@ from pathlib import Path
 from scripts import patchfile
 from scripts.errors import Failure
 from scripts.layout import Layout
-from scripts.pr import Branch, Stack
+from scripts.pr import PREFIX, Branch, Stack
 
 STAYS = "## What it does not change\n"
 
@@ -64,7 +64,7 @@ def _parts(layout: Layout, stack: Stack, branch: Branch) -> Iterator[str]:
     yield f"```python\n{script}\n```"
     yield f"On {release.version} this prints:\n\n```text\n{before}\n```"
     yield f"With this branch:\n\n```text\n{after}\n```"
-    if needs := [f"`context/{name}`" for name in topic.needs]:
+    if needs := [f"`{PREFIX}{name}`" for name in topic.needs]:
         yield f"It builds on {' and '.join(needs)}: its last commits are what to review."
     yield f"{STAYS}\n{_unwrapped(stays)}"
     yield "## Checks"

@@ -242,17 +242,6 @@ def _is_not_read_on(case: Case) -> bool:
     )
 
 
-def _keeps(case: Case) -> bool:
-    """Whether a stream that is kept keeps its caller's variables, or its Guard's history."""
-    kept = {str(at) for at, call in enumerate(case.program.calls) if "keep" in call.reads}
-    if case.role == "llm":
-        return bool(kept - {case.call}) and case.both("ends its stream", NOTHING)
-    if case.difference.where != "alive" or case.difference.published != NOTHING:
-        return False
-    number, _, what = case.difference.patched.partition("/")
-    return number in kept if what == "request" else bool(kept) and what == "llm stream"
-
-
 def _either_text(case: Case) -> str:
     found = case.difference
     return found.published if found.patched == NOTHING else found.patched
@@ -415,8 +404,13 @@ TABLE: tuple[Entry, ...] = (
     Entry(
         "a stream that is kept keeps what its caller has",
         9,
-        "it keeps them, and its Guard, alive for as long as it can be read.",
-        _keeps,
+        "it keeps them alive for as long as it can be read.",
+        lambda case: (
+            case.difference.where == "alive"
+            and case.difference.published == NOTHING
+            and bool(re.fullmatch(r"\d+/request", case.difference.patched))
+            and "keep" in case.program.calls[int(case.difference.patched[0])].reads
+        ),
         Program(
             guard="AsyncGuard", host="loop tidy", calls=(Call(kind="stream", reads=("keep",)),)
         ),
