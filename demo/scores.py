@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from demo.markdown import table
 from demo.markup import Markup, element, join
 from demo.tables import Cell, region
 from scripts.errors import Failure, reason
-from scripts.markdown import table
 
 BOARD = Path("docs/scoreboard.md")
 README = Path("README.md")

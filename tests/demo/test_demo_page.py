@@ -9,6 +9,7 @@ import pytest
 
 import made
 from demo import page, report, results, scores
+from demo.markdown import table
 from demo.results import Result
 from demo.subjects import COMPARISONS, SUBJECTS, Subject
 from demo.tables import Cell, region
@@ -16,7 +17,6 @@ from demo.waterfall import waterfall
 from made import PUBLISHED, call, result, with_orphan
 from outline import Outline
 from scripts.errors import Failure
-from scripts.markdown import table
 
 NASTY = "<script>alert('1')</script> & \"both\""
 
