@@ -12,14 +12,14 @@ from demo.tables import Cell, region
 from scripts.errors import Failure, reason
 
 BOARD = Path("docs/scoreboard.md")
-README = Path("README.md")
+DEFECTS = Path("docs/defects.md")
 # The row of the table by defect that says how many cells there are.
 _ALL = "cells"
 _CODE = re.compile(r"`([^`]+)`")
 _Table = Mapping[str, Mapping[str, str]]
 
 
-def scoreboard(board: Path = BOARD, readme: Path = README) -> Markup:
+def scoreboard(board: Path = BOARD, page: Path = DEFECTS) -> Markup:
     """Every release, as published and patched; then the published ones by defect.
 
     Raises:
@@ -27,12 +27,12 @@ def scoreboard(board: Path = BOARD, readme: Path = README) -> Markup:
     """
     try:
         releases, defects = table(board, "Releases"), table(board, "Defects")
-        mended, measured = table(readme, "What is mended"), table(board, "Measured on")
+        mended, measured = table(page, "What is mended"), table(board, "Measured on")
         return join([*_by_release(releases), *_by_defect(defects, mended), _versions(measured)])
     except OSError as error:
         raise Failure(reason(error)) from None
     except (KeyError, ValueError) as error:
-        raise Failure(f"{board}, {readme}: a table has changed: {error!r}") from None
+        raise Failure(f"{board}, {page}: a table has changed: {error!r}") from None
 
 
 def _by_release(releases: _Table) -> Iterator[Markup]:

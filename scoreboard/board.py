@@ -28,7 +28,7 @@ HEADER = """\
 
 Each of the locked releases, as published and with this project's patches, before the same {cells}
 cells: a cell is one situation in which one of the defects shows that the
-[README](../README.md#what-is-mended) lists. A cell is broken where a span is an orphan, missing or
+[defects.md](defects.md) lists. A cell is broken where a span is an orphan, missing or
 double, where a caller's value is lost, or where somebody else sees it.
 
 To repeat it: `make scoreboard`. What each cell does is in `scoreboard/probes/`.

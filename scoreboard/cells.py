@@ -16,7 +16,7 @@ class Cell:
     """One situation in which one defect can show.
 
     Attributes:
-        defect: The defect's id, as the README lists them.
+        defect: The defect's id, as docs/defects.md lists them.
         situation: What is done, in a few words.
         probe: Does it and returns the faults; none where the invariant holds.
     """

@@ -95,9 +95,13 @@ def _set(actor: Actor, name: str) -> None:
 
 def _reset(actor: Actor, name: str) -> None:
     tokens = actor.stage.tokens.get((actor.call, name))
-    if tokens:
-        VARIABLES[name].reset(tokens.pop())
-        actor.note(f"reset {name}")
+    try:
+        if tokens:
+            VARIABLES[name].reset(tokens.pop())
+            actor.note(f"reset {name}")
+    finally:
+        # An exception that is kept keeps this frame, and each token keeps its Context.
+        del tokens
 
 
 def _get(actor: Actor, name: str) -> None:

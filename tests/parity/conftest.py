@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-PROGRAMS = 400
+PROGRAMS = 300
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

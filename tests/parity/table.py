@@ -1,7 +1,7 @@
-"""What may differ: one entry for each, with the patch and the README's line that says so.
+"""What may differ: one entry for each, with the patch and the documents' line that says so.
 
 An entry covers as little as it can. What is not covered fails the test, and so does an entry that
-no program needs, or whose line the README does not have.
+no program needs, or whose line docs/behaviour.md and docs/defects.md do not have.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from tests.parity.compare import NOTHING, Difference, Observation
 from tests.parity.program import Call, Check, Llm, Program
 
+# What comes so late was waiting for the garbage collector.
+LATER = 900
 # So long a failure waits for its siblings, and a little more.
 CLEANUP = 0.55
 
@@ -57,7 +59,7 @@ class Entry:
     Attributes:
         name: What differs.
         patch: The patch that makes it differ.
-        line: What the README says of it.
+        line: What the documents say of it.
         covers: Whether a difference is of this kind.
         needed_by: A program that shows it.
         since: The first of the releases that are played to show it.
@@ -79,6 +81,13 @@ def _sees_what_the_caller_has(case: Case) -> bool:
         # The caller of a Guard that a validator calls is this validator.
         own += rf"|sees \w: set by {case.call}/(v\d+|llm)|counts with 5 digits"
     return case.both(r"sees \w|counts with", own)
+
+
+def _leaves_the_readers_precision(case: Case) -> bool:
+    """Whether a validator's precision was the stream's reader's as well, and is not now."""
+    acts = [act for check in case.program.checks for act in (*check.does, *check.handles)]
+    digits = "|".join(act.split()[1] for act in acts if act.startswith("precision "))
+    return case.role == "caller" and case.both(f"counts with ({digits or 'no'}) ", "counts with .*")
 
 
 def _sees_what_the_llm_has_set(case: Case) -> bool:
@@ -127,8 +136,9 @@ def _own_buffer(case: Case) -> bool:
         return False
     if case.role == "caller":
         kept = "looks at what is kept: "
-        again = rf"{kept}\[{_AS_MADE}(, {_AS_MADE})*\]"
-        return not any("buffer" in call.reads for call in streams) and case.both(kept, again)
+        again = rf"({kept}\[{_AS_MADE}(, {_AS_MADE})*\]( \| )?)+"
+        within = int(case.call) == 0 and any("buffer" in call.reads for call in streams)
+        return not within and case.both(kept, again)
     had_one_before = int(case.call or 0) > 0 or any(call.tries > 1 for call in streams)
     return had_one_before and case.both("judges|has kept|accumulates", ".*seed.*")
 
@@ -216,18 +226,42 @@ def _is_not_read_on(case: Case) -> bool:
     number = case.call or _either_text(case).partition("/")[0]
     if case.program.tracing == "off":
         return False
-    if _chunks(case.published, number) <= _chunks(case.patched, number):
+    if case.role == "caller, when":
+        # The end of the LLM's stream took its time.
+        return bool(case.program.llm.ends) and _later(case.difference) < 0
+    if case.role == "caller" and case.both("reads of the LLM's own stream: 'the end'", "met .*"):
+        return True
+    if _chunks(case.published, number) <= _chunks(case.patched, number) and not (
+        _ended(case.published, number) and not _ended(case.patched, number)
+    ):
         return False
     if case.role == "caller":
         return case.both(rf"sees \w: set by {number}/llm|counts with", r"sees \w.*|counts with.*")
     return bool(re.fullmatch("llm(, when)?", case.role)) or (
-        case.difference.where == "alive" and _either_text(case).endswith("llm stream")
+        case.difference.where == "alive" and _either_text(case).endswith(("llm stream", "request"))
     )
+
+
+def _keeps(case: Case) -> bool:
+    """Whether a stream that is kept keeps its caller's variables, or its Guard's history."""
+    kept = {str(at) for at, call in enumerate(case.program.calls) if "keep" in call.reads}
+    if case.role == "llm":
+        return bool(kept - {case.call}) and case.both("ends its stream", NOTHING)
+    if case.difference.where != "alive" or case.difference.published != NOTHING:
+        return False
+    number, _, what = case.difference.patched.partition("/")
+    return number in kept if what == "request" else bool(kept) and what == "llm stream"
 
 
 def _either_text(case: Case) -> str:
     found = case.difference
     return found.published if found.patched == NOTHING else found.patched
+
+
+def _ended(observed: Observation, call: str) -> bool:
+    """Whether the LLM's stream came to its end while the program was played."""
+    ends = (call + "/llm", "ends its stream")
+    return any((who, what) == ends and at < LATER for at, who, what in observed.get("log", []))
 
 
 def _chunks(observed: Observation, call: str) -> int:
@@ -237,6 +271,10 @@ def _chunks(observed: Observation, call: str) -> int:
         who == llm and bool(re.match("streams|raises", what))
         for _, who, what in observed.get("log", [])
     )
+
+
+def _ends_with_the_exit(case: Case) -> bool:
+    return case.role == "caller" and case.both("met CancelledError", r"met SystemExit\(3\)")
 
 
 def _never_retrieved_exit(case: Case) -> bool:
@@ -323,6 +361,16 @@ TABLE: tuple[Entry, ...] = (
         ),
     ),
     Entry(
+        "a validator's precision is not the reader's",
+        9,
+        "They see a copy of your `decimal` context and of Sentry's scopes,",
+        _leaves_the_readers_precision,
+        Program(
+            checks=(Check(does=("precision 5",)),),
+            calls=(Call(kind="stream", before=("precision 9",), reads=("next in thread",)),),
+        ),
+    ),
+    Entry(
         "asgiref tells what would hang",
         1,
         "A `sync_to_async` that made the call hang, as it waited for the thread that waits for it,",
@@ -333,11 +381,13 @@ TABLE: tuple[Entry, ...] = (
     Entry(
         "after a SystemExit nothing is left of the call",
         7,
-        "After a validator's `SystemExit` or Ctrl-C, what is left of that call is cancelled.",
+        "After a validator's `SystemExit` or Ctrl-C, what is left of that call is cancelled;",
         # Which of the two is there depends on when garbage is collected.
         lambda case: (
             "SystemExit" in case.program.dumped()
-            and (_never_retrieved_exit(case) or _gone("alive", "request$")(case))
+            and _either(_never_retrieved_exit, _ends_with_the_exit, _gone("alive", "request$"))(
+                case
+            )
         ),
         Program(host="to_thread", checks=(Check(does=("raise SystemExit",)),)),
         since="0.11.0",
@@ -365,13 +415,8 @@ TABLE: tuple[Entry, ...] = (
     Entry(
         "a stream that is kept keeps what its caller has",
         9,
-        "it keeps them alive for as long as it can be read.",
-        lambda case: (
-            case.difference.where == "alive"
-            and case.difference.published == NOTHING
-            and bool(re.fullmatch(r"\d+/request", case.difference.patched))
-            and "keep" in case.program.calls[int(case.difference.patched[0])].reads
-        ),
+        "it keeps them, and its Guard, alive for as long as it can be read.",
+        _keeps,
         Program(
             guard="AsyncGuard", host="loop tidy", calls=(Call(kind="stream", reads=("keep",)),)
         ),

@@ -19,7 +19,10 @@ def test_the_settings_for_production_are_those_of_the_service() -> None:
     assert quoted[1].splitlines() == [row for row in rows if not row.startswith("#")]
 
 
-@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "docs/production.md"])
+@pytest.mark.parametrize(
+    "name",
+    ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", *map(str, sorted(ROOT.glob("docs/*.md")))],
+)
 def test_every_link_to_a_file_leads_somewhere(name: str) -> None:
     page = ROOT / name
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
@@ -42,3 +45,8 @@ def test_the_text_of_a_pull_request_is_short(topic: topics.Topic) -> None:
 def test_every_text_is_that_of_a_topic() -> None:
     texts = {path.stem for path in (ROOT / "pr").glob("*.md")}
     assert texts == {topic.name for topic in SENT}
+
+
+def test_the_readme_is_read_in_a_few_minutes() -> None:
+    words = (ROOT / "README.md").read_text(encoding="utf-8").split()
+    assert len(words) <= 900
