@@ -13,7 +13,9 @@ from pathlib import Path
 from scripts import patchfile
 from scripts.errors import Failure
 from scripts.layout import Layout
-from scripts.pr import PREFIX, Branch, Stack
+from scripts.lock import Release
+from scripts.pr import PREFIX, Stack
+from scripts.topics import Topic
 
 STAYS = "## What it does not change\n"
 
@@ -31,7 +33,7 @@ def write(layout: Layout, stack: Stack, folder: Path) -> None:
     """
     texts = {}
     for branch in stack.branches:
-        title, *body = _parts(layout, stack, branch)
+        title, *body = parts(layout, branch.topic, stack.base.release)
         name = branch.topic.name
         texts[f"{name}.title.txt"] = title
         texts[f"{name}.md"] = "\n\n".join(body)
@@ -51,9 +53,8 @@ def _said(layout: Layout, name: str, ending: str) -> str:
     return path.read_text(encoding="utf-8").rstrip()
 
 
-def _parts(layout: Layout, stack: Stack, branch: Branch) -> Iterator[str]:
-    """The title, and the parts of the text."""
-    topic, release = branch.topic, stack.base.release
+def parts(layout: Layout, topic: Topic, release: Release) -> Iterator[str]:
+    """The title of a topic's pull request, and the parts of its text."""
     said, script, before, after = (
         _said(layout, topic.name, ending) for ending in (".md", ".py", ".before.txt", ".after.txt")
     )

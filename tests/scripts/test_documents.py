@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from scripts.layout import ROOT
+from scripts import lock, pr_text, series, topics
+from scripts.layout import ROOT, Layout
 
 PRODUCTION = (ROOT / "docs/production.md").read_text(encoding="utf-8")
 
@@ -26,6 +27,24 @@ def test_every_link_to_a_file_leads_somewhere(name: str) -> None:
     page = ROOT / name
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+RELEASES = lock.load()
+NEWEST = list(RELEASES)[-1]
+SERIES = series.load(ROOT / "patches", RELEASES)
+SENT = [each for each in topics.of(topics.read(SERIES.patches(NEWEST))) if not each.kept_back]
+
+
+@pytest.mark.parametrize("topic", SENT, ids=lambda topic: topic.name)
+def test_the_text_of_a_pull_request_is_short(topic: topics.Topic) -> None:
+    title, *body = pr_text.parts(Layout(), topic, RELEASES[NEWEST])
+    assert len(title) <= 72
+    assert len(" ".join(body).split()) <= 350
+
+
+def test_every_text_is_that_of_a_topic() -> None:
+    texts = {path.stem for path in (ROOT / "pr").glob("*.md")}
+    assert texts == {topic.name for topic in SENT}
 
 
 def test_the_readme_is_read_in_a_few_minutes() -> None:
