@@ -43,8 +43,8 @@ NEWEST = list(RELEASES)[-1]
 ENDS = ("0.6.0", NEWEST)
 # Releases with pins of their own: these, upstream's own fix, and the newest of every minor version.
 PINNED = ("0.6.0", "0.6.1", "0.6.8", "0.7.3", "0.8.2", "0.9.3", "0.10.2", "0.11.0")
-# These take long: outside of CI they run on the control's Python only.
-LONG = ("test_event_loops.py", "test_parity.py")
+# Many examples or rounds of one situation: `make test` runs them where `runs_broad` says.
+NARROW = ("-m", "not broad")
 # Both releases run on it, with the newest MLflow.
 CONTROL_PYTHON = "3.11"
 # What is measured is the newest release; what the benchmarks need besides is pinned with it.
@@ -231,13 +231,27 @@ def pytest(
 def test_release(session: nox.Session, release: str) -> None:
     """Installs a release's patched tree and runs the regression tests on it.
 
-    The patches' own tests besides, in CI and where `units` does not come.
+    The patches' own tests besides, where `units` does not come.
     """
     origin = install_patched(session, release)
-    whole = session.python == CONTROL_PYTHON or session.posargs
-    pytest(session, release, *(() if whole else (f"--ignore={name}" for name in LONG)))
+    if session.posargs or runs_broad(Cell(release, str(session.python))):
+        pytest(session, release)
+    else:
+        session.log("left out: tests that are marked as broad; `nox -s matrix` runs all of them")
+        pytest(session, release, *NARROW)
     if release not in ENDS:
         run_units(session, _clone(session, origin, "HEAD"), "tests")
+
+
+def runs_broad(cell: Cell) -> bool:
+    """Tell whether `make test` runs a cell's broad tests.
+
+    They do on the oldest and the newest Python of the newest release, and on the control's of
+    every other release: what they repeat differs between releases and at the ends, if it does.
+    """
+    pythons = RELEASES[cell.release].pythons
+    ends = (pythons[0], pythons[-1])
+    return cell.python in (ends if cell.release == NEWEST else (CONTROL_PYTHON,))
 
 
 def parameters(chosen: Iterable[Cell]) -> list[object]:
@@ -259,11 +273,12 @@ def tests(session: nox.Session, release: str) -> None:
 
 @nox.session(venv_backend="none", default=False)
 def matrix(session: nox.Session) -> None:
-    """The regression tests on every release that is locked."""
+    """The regression tests on every release that is locked, the broad ones everywhere."""
+    everything = ("-m", "")
     for cell in CELLS:
-        session.notify(f"tests({cell.id})")
+        session.notify(f"tests({cell.id})", everything)
     for cell in REST:
-        session.notify(f"rest({cell.id})")
+        session.notify(f"rest({cell.id})", everything)
 
 
 @nox.session(default=False)
@@ -409,17 +424,19 @@ def units(session: nox.Session, release: str) -> None:
     for place, (number, commit, subject) in enumerate(commits):
         tree = _clone(session, origin, commit)
         if number:
-            session.log(f"with {number}, {subject}, all tests pass")
-            run_units(session, tree, "tests")
+            last = commit == commits[-1][1]
+            paths = ("tests",) if last else tuple(_tests_of(tree, commit))
+            session.log(f"with {number}, {subject}, {'all' if last else 'its'} tests pass")
+            run_units(session, tree, *paths)
         for _, after, _ in commits[place + 1 : place + 2]:
             git.run(tree, "checkout", "--quiet", after, "--", "tests")
-            for test in _new_tests(tree, after):
+            for test in _tests_of(tree, after):
                 session.log(f"with {number}, {test} fails")
                 # 1: a test failed; 2: what it imports is not there yet.
                 run_units(session, tree, test, codes=(1, 2))
 
 
-def _new_tests(tree: Path, commit: str) -> list[str]:
+def _tests_of(tree: Path, commit: str) -> list[str]:
     changed = git.run(tree, "diff", "--name-only", f"{commit}~", commit, "--", "tests")
     return [name for name in changed.splitlines() if Path(name).name.startswith("test_")]
 
@@ -463,7 +480,7 @@ def wheels(session: nox.Session, release: str) -> None:
     install(session, "--no-deps", "--find-links", str(ROOT / "dist"), f"guardrails-ai=={release}")
     _check_label(session, release)
     _ask_doctor(session, status=0)
-    pytest(session, release, *(f"--ignore={name}" for name in LONG))
+    pytest(session, release, *NARROW)
     session.run("uv", "pip", "uninstall", "--quiet", "guardrails-ai", external=True)
     _check_files(session, before)
 

@@ -43,3 +43,7 @@ def repaired_by(patch: Patch) -> pytest.MarkDecorator:
 def unchanged_by(patch: Patch) -> pytest.MarkDecorator:
     """The mark of a test of what users have without `patch`, and must have with it."""
     return pytest.mark.unchanged_by(Patch(patch))
+
+
+# A test that repeats one situation many times, or in processes of its own.
+broad = pytest.mark.broad

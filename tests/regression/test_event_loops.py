@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from .looped import CASES, NOTHING, left_by
-from .patches import Patch, repaired_by
+from .patches import Patch, broad, repaired_by
 from .release import MAKES_LOOPS
 
-pytestmark = repaired_by(Patch.LOOPS)
+pytestmark = [repaired_by(Patch.LOOPS), broad]
 
 
 def cases() -> Iterator[Any]:

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import Phase, example, given, settings
 
 from .backends import BACKENDS
-from .patches import Patch, repaired_by
+from .patches import Patch, broad, repaired_by
 from .plays import WHOLE, Check, Play, plays
 from .release import SHARES_PROVIDER
 from .troupe import judge, perform
+
+pytestmark = broad
 
 MODES = [
     ("Guard", "absent"),

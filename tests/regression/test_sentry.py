@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from .patches import Patch, repaired_by, unchanged_by
+from .patches import Patch, broad, repaired_by, unchanged_by
 from .tracked import NAMES, tracked
 
+pytestmark = broad
 pytest.importorskip("sentry_sdk")
 
 

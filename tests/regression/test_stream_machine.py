@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 
 from .backends import BACKENDS
 from .oracle import report, tree_faults
-from .patches import Patch, repaired_by
+from .patches import Patch, broad, repaired_by
 from .readers import ASYNC_PLACES, CHUNKS, DROPPED, OVER, SYNC_PLACES, Reader, RunningLoop
 from .stage import CALLER, LEFT_BEHIND, Stage
 from .streaming import Source, complaints
@@ -148,4 +148,4 @@ class StreamMachine(RuleBasedStateMachine):
 
 TestStreams = StreamMachine.TestCase
 TestStreams.settings = settings(max_examples=20, stateful_step_count=20)
-setattr(TestStreams, "pytestmark", [repaired_by(Patch.STREAMS)])  # noqa: B010 - mypy refuses the plain form
+setattr(TestStreams, "pytestmark", [repaired_by(Patch.STREAMS), broad])  # noqa: B010 - mypy refuses the plain form
