@@ -26,6 +26,7 @@ from demo import results, subjects  # noqa: E402
 from scoreboard import trees  # noqa: E402
 from scripts import gates as upstream_gates  # noqa: E402
 from scripts import git, lock, series  # noqa: E402
+from scripts import pins as pinned  # noqa: E402
 from scripts.errors import Failure  # noqa: E402
 from scripts.index import pip_settings  # noqa: E402
 
@@ -41,8 +42,6 @@ REGRESSION = "tests/regression"
 # The release of the report and the newest: `tests` has them on every Python that they declare.
 NEWEST = list(RELEASES)[-1]
 ENDS = ("0.6.0", NEWEST)
-# Releases with pins of their own: these, upstream's own fix, and the newest of every minor version.
-PINNED = ("0.6.0", "0.6.1", "0.6.8", "0.7.3", "0.8.2", "0.9.3", "0.10.2", "0.11.0")
 # Many examples or rounds of one situation: `make test` runs them where `runs_broad` says.
 NARROW = ("-m", "not broad")
 # Both releases run on it, with the newest MLflow.
@@ -188,12 +187,7 @@ def lay_both_out(session: nox.Session, folder: Path, release: str = BENCH_RELEAS
 
 def install_release(session: nox.Session, release: str) -> None:
     """Installs what a release is tested with: everything but guardrails-ai itself, pinned."""
-    install(session, "--no-deps", "-r", f"requirements/{pinned(release)}.txt")
-
-
-def pinned(release: str) -> str:
-    """The release whose pins serve a release: itself, or the next one that has pins."""
-    return next(other for other in PINNED if lock.order(other) >= lock.order(release))
+    install(session, "--no-deps", "-r", f"requirements/{pinned.of(release)}.txt")
 
 
 def install_tree(session: nox.Session, tree: Path) -> None:
@@ -660,8 +654,8 @@ def check(session: nox.Session) -> None:
 @nox.session(default=False)
 def pins(session: nox.Session) -> None:
     """Resolves what the regression environments hold anew: `nox -s pins -- --upgrade`."""
-    for name in (*PINNED, "bench", "browser", "service"):
-        release = name if name in PINNED else BENCH_RELEASE
+    for name in (*pinned.releases(), "bench", "browser", "service"):
+        release = name if lock.valid_version(name) else BENCH_RELEASE
         overrides = ROOT / "requirements" / f"{release.rpartition('.')[0]}.overrides"
         session.run(
             *("uv", "pip", "compile", "--quiet", "--universal", "--no-annotate", "--no-header"),
@@ -724,7 +718,7 @@ def ui(session: nox.Session) -> None:
     """The demo's traces in MLflow's own pages; UI_PORT= chooses the port."""
     if not results.STORE.exists():
         session.error("there are no traces to show yet: run `make demo` first")
-    install(session, "mlflow", "-c", subjects.SUBJECTS[-1].pins)
+    install(session, "mlflow", "tomlkit", "-c", subjects.SUBJECTS[-1].pins)
     command = ("python", "-m", "demo.ui", *filter(None, [os.environ.get("UI_PORT")]))
     home = environment(ROOT / results.FOLDER)
     session.run(*command, env=home, interrupt_timeout=GRACE, terminate_timeout=GRACE)
@@ -753,7 +747,7 @@ def browser(session: nox.Session) -> None:
 @nox.session(python=CONTROL_PYTHON, default=False)
 @nox.parametrize("release", by_name(ENDS))
 def soak(session: nox.Session, release: str) -> None:
-    """Very many calls at once, in every mode: `nox -s "soak(0.11.0)" -- --calls 2000`."""
+    """Very many calls at once, in every mode: `-- --calls 2000`."""
     install_patched(session, release)
     # From a folder that has no `guardrails/` in it.
     session.chdir(ROOT / "soak")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scripts import lock, pins
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -37,14 +39,16 @@ class Subject:
     @property
     def pins(self) -> str:
         """The versions that the tests of the nearest release have, MLflow's among them."""
-        return f"requirements/{'0.6.0' if self.release.startswith('0.6.') else '0.11.0'}.txt"
+        old = self.release.startswith("0.6.")
+        return f"requirements/{pins.of('0.6.0' if old else self.release)}.txt"
 
 
+_LATEST = list(lock.load())[-1]
 _REPORTED = Subject("0.6.0", note="the release of the report")
 _HOTFIXED = Subject("0.6.1", note="upstream's own fix")
-_NEWEST = Subject("0.11.0", note="the newest release")
+_NEWEST = Subject(_LATEST, note="the newest release")
 _REPORTED_PATCHED = Subject("0.6.0", patched=True)
-_NEWEST_PATCHED = Subject("0.11.0", patched=True)
+_NEWEST_PATCHED = Subject(_LATEST, patched=True)
 
 SUBJECTS = (_REPORTED, _HOTFIXED, _NEWEST, _REPORTED_PATCHED, _NEWEST_PATCHED)
 

@@ -8,7 +8,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts import git
+from scripts import git, pins
 from scripts.errors import Failure
 from scripts.lock import order
 
@@ -36,7 +36,8 @@ class Tree:
     @property
     def pins(self) -> str:
         """The release whose pinned requirements it is imported with."""
-        return "0.11.0" if order(self.release) >= NEWER else "0.6.0"
+        having = pins.releases()
+        return having[-1] if order(self.release) >= NEWER else having[0]
 
 
 def every(releases: list[str]) -> list[Tree]:
