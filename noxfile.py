@@ -528,16 +528,8 @@ def stack(session: nox.Session, release: str) -> None:
     """`make pr` in a clone: its commits keep upstream's style, its branches pass their tests."""
     origin = install_patched(session, release)
     install(session, *upstream_gates.tools(origin))
-    # As a submitter has it, with a release's tag checked out.
-    clone = _clone(session, origin, "upstream")
-    who = {"NAME": "Submitter", "EMAIL": "submitter@example.org"}
-    env = {f"GIT_{role}_{key}": who[key] for role in ("AUTHOR", "COMMITTER") for key in who}
-    # The tree's own branch has the name of the folder of ours.
-    git.run(clone, "branch", "--quiet", "-D", "context")
-    session.run(sys.executable, "-m", "scripts", "pr", str(clone), env=env, external=True)
+    clone, branches = _submitted(session, origin)
     base = {gate.name: _found(session, gate, clone, "base") for gate in STYLE}
-    asked = ("for-each-ref", "--format=%(refname:short)", "refs/heads/context/")
-    branches = git.run(clone, *asked).split()
     commits = git.run(clone, "rev-list", "--reverse", *branches, "^upstream").split()
     for commit in commits:
         git.run(clone, "checkout", "--quiet", "--detach", commit)
@@ -549,6 +541,41 @@ def stack(session: nox.Session, release: str) -> None:
         session.log(f"branch {branch} passes its tests")
         git.run(clone, "checkout", "--quiet", "--detach", branch)
         run_units(session, clone, "tests")
+
+
+def _submitted(session: nox.Session, origin: Path) -> tuple[Path, list[str]]:
+    """Run `make pr` in a clone, as a submitter with a release's tag checked out; its branches."""
+    clone = _clone(session, origin, "upstream")
+    who = {"NAME": "Submitter", "EMAIL": "submitter@example.org"}
+    env = {f"GIT_{role}_{key}": who[key] for role in ("AUTHOR", "COMMITTER") for key in who}
+    # The tree's own branch has the name of the folder of ours.
+    git.run(clone, "branch", "--quiet", "-D", "context")
+    session.run(sys.executable, "-m", "scripts", "pr", str(clone), env=env, external=True)
+    asked = ("for-each-ref", "--format=%(refname:short)", "refs/heads/context/")
+    return clone, git.run(clone, *asked).split()
+
+
+@nox.session(python=CONTROL_PYTHON, default=False)
+def branches(session: nox.Session) -> None:
+    """Each branch of `make pr` by itself: its regression tests pass, its script prints its part."""
+    origin = install_patched(session, NEWEST)
+    numbers = {subject: number for number, _, subject in _commits(origin)}
+    clone, names = _submitted(session, origin)
+    folder = Path(session.create_tmp()).resolve()
+    published = trees.lay_out(PUBLISHED, clone, folder)
+    home = {"PYTHONPATH": str(ROOT), **environment(folder / "home")}
+    for name in names:
+        applied = git.run(clone, "log", "--format=%s", f"upstream..{name}").splitlines()
+        session.log(f"branch {name}: {len(applied)} patches")
+        git.run(clone, "checkout", "--quiet", "--detach", name)
+        install_tree(session, clone)
+        has = ",".join(str(numbers[subject]) for subject in applied)
+        pytest(session, NEWEST, f"--branch={has}", "-q", "--no-summary", "--tb=short")
+        patched = trees.lay_out(PATCHED, clone, folder)
+        topic = ("--topic", name.rpartition("/")[2])
+        session.chdir(folder)
+        session.run("python", "-m", "pr.check", str(published), str(patched), *topic, env=home)
+        session.chdir(ROOT)
 
 
 # Releases have different pins: what is left of another's would fail upstream's tests.

@@ -1,4 +1,4 @@
-"""`python -m pr.check PUBLISHED PATCHED [--write]`: each script still prints what is kept of it.
+"""`python -m pr.check PUBLISHED PATCHED [OPTIONS]`: each script still prints what is kept of it.
 
 PUBLISHED and PATCHED are folders that guardrails can be imported from. It is run with a Python
 that has all that guardrails needs, in which guardrails itself need not be installed.
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str]) -> int:
     except Fault as fault:
         print(fault)
         return 1
-    found = topics()
+    found = [topic for topic in topics() if options.topic in (None, topic.name)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         seen = pool.map(lambda topic: _faults(topic, trees, options.write), found)
         # Not `any`, which would stop at the first: every topic is reported.
@@ -91,6 +91,8 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m pr.check", description=__doc__)
     parser.add_argument("published", type=Path, help="the tree as published")
     parser.add_argument("patched", type=Path, help="the patched tree")
+    names = [topic.name for topic in topics()]
+    parser.add_argument("--topic", choices=names, help="only this topic")
     parser.add_argument("--write", action="store_true", help="keep what the scripts print now")
     return parser.parse_args(arguments)
 

@@ -8,7 +8,7 @@ import shutil
 import socket
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ HOME = prepare()
 CONTROL = pytest.StashKey[Any]()
 
 from . import warm_up  # noqa: E402
-from .control import Control, patch_of  # noqa: E402
+from .control import Control, left_alone, patch_of  # noqa: E402
 from .leftovers import let_go, unheard  # noqa: E402
 
 pytest_plugins = ("regression.limits",)
@@ -30,6 +30,7 @@ pytest_plugins = ("regression.limits",)
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("regression")
     group.addoption("--release", help="the release of guardrails-ai that must be installed")
+    group.addoption("--branch", type=_numbers, help="the patches that a pull request's branch has")
     group.addoption("--applied", type=int, help="the last patch that the tree under test has")
     group.addoption("--following", type=int, help="the patch that comes next")
     group.addoption("--ledgers", type=Path, help="the folder that the control's counts go to")
@@ -63,11 +64,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     unmarked = [item.nodeid for item in items if patch_of(item) is None]
     if unmarked:
         raise pytest.UsageError("without one mark of a patch: " + ", ".join(unmarked))
-    control = config.stash[CONTROL]
+    control, branch = config.stash[CONTROL], config.getoption("--branch")
     if control is not None:
-        spared = [item for item in items if not control.wants(item)]
-        items[:] = [item for item in items if control.wants(item)]
-        config.hook.pytest_deselected(items=spared)
+        _keep(config, items, control.wants)
+    elif branch is not None:
+        _keep(config, items, lambda item: patch_of(item) in branch or left_alone(item))
+
+
+def _keep(
+    config: pytest.Config, items: list[pytest.Item], wanted: Callable[[pytest.Item], bool]
+) -> None:
+    spared = [item for item in items if not wanted(item)]
+    items[:] = [item for item in items if wanted(item)]
+    config.hook.pytest_deselected(items=spared)
+
+
+def _numbers(text: str) -> frozenset[int]:
+    return frozenset(map(int, text.split(",")))
 
 
 @pytest.hookimpl(hookwrapper=True)

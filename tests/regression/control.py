@@ -17,6 +17,11 @@ def patch_of(item: pytest.Item) -> Optional[Patch]:
     return Patch(marks[0].args[0]) if len(marks) == 1 else None
 
 
+def left_alone(item: pytest.Item) -> bool:
+    """Tell whether a test shows what no patch may change: it passes on every tree."""
+    return item.get_closest_marker("unchanged_by") is not None
+
+
 def _test_of(item: pytest.Item) -> str:
     """The test's name, whatever its parameters are."""
     return item.nodeid.partition("[")[0]
