@@ -570,7 +570,7 @@ def branches(session: nox.Session) -> None:
         git.run(clone, "checkout", "--quiet", "--detach", name)
         install_tree(session, clone)
         has = ",".join(str(numbers[subject]) for subject in applied)
-        pytest(session, NEWEST, f"--branch={has}", "-q", "--no-summary", "--tb=short")
+        pytest(session, NEWEST, f"--branch={has}", *NARROW, "-q", "--tb=short")
         patched = trees.lay_out(PATCHED, clone, folder)
         topic = ("--topic", name.rpartition("/")[2])
         session.chdir(folder)

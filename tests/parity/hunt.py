@@ -55,9 +55,6 @@ class Hunt:
         return self.reports[-1]
 
     def _report(self, program: Program, case: Case) -> str:
-        flaky = self._pair.against_itself(program)
-        if flaky:
-            return f"{FLAKY}\n{_told(program)}\n{flaky[0]}"
         kind = case.difference.kind
         self._told.add(kind)
         smaller = simplified(program, lambda each: self._shows(each, kind), most=self._shrink)
@@ -67,9 +64,6 @@ class Hunt:
 
     def _shows(self, program: Program, kind: str) -> bool:
         return kind in {each.difference.kind for each in self._pair.refused(program)}
-
-
-FLAKY = "the published tree does not do the same twice: a fault of the generator"
 
 
 def report(cases: list[Case]) -> str:

@@ -19,6 +19,8 @@ VARIABLES: dict[str, ContextVar[str]] = {name: ContextVar(name) for name in ("a"
 _NUMBERS = re.compile(
     r"0x[0-9a-f]{6,}|\b(?=[a-f]*\d)[0-9a-f]{12}\b|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}\b|\b\d{10,}\b|gr-\w+"
 )
+# Which of guardrails' own generators an error is about.
+_GENERATORS = re.compile(r"(?<=async_generator object )\S+")
 _TIMES = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?\S*")
 # Jobs in threads that were started together begin in the order of their numbers.
 STAGGER = 0.001
@@ -32,8 +34,9 @@ REQUEST: ContextVar[Request] = ContextVar("request")
 
 
 def normal(text: object) -> str:
-    """Writes something without addresses, ids and times."""
-    return _TIMES.sub("<time>", _NUMBERS.sub("<id>", str(text)))[:400]
+    """Writes something without addresses, ids, times and the names of generators."""
+    named = _GENERATORS.sub("<name>", str(text))
+    return _TIMES.sub("<time>", _NUMBERS.sub("<id>", named))[:400]
 
 
 class Stage:

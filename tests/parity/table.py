@@ -229,7 +229,9 @@ def _is_not_read_on(case: Case) -> bool:
     if case.role == "caller, when":
         # The end of the LLM's stream took its time.
         return bool(case.program.llm.ends) and _later(case.difference) < 0
-    if case.role == "caller" and case.both("reads of the LLM's own stream: 'the end'", "met .*"):
+    if case.role == "caller" and case.both(
+        "reads of the LLM's own stream: 'the end'", "(met|reads of the LLM's own stream:) .*"
+    ):
         return True
     if _chunks(case.published, number) <= _chunks(case.patched, number) and not (
         _ended(case.published, number) and not _ended(case.patched, number)
@@ -284,7 +286,7 @@ def _another_calls_reasks(case: Case) -> bool:
     """Whether a call without an LLM was to ask again as often as another call was."""
     log = case.published.get("log", [])
     asked = {who for _, who, what in log if "API must be provided" in what}
-    several = case.program.at_once and len({call.reasks for call in case.program.calls}) > 1
+    several = len({call.reasks for call in case.program.calls}) > 1
     mine = f"{case.call}/caller" in asked or case.difference.where == "history"
     return several and bool(asked) and mine
 
