@@ -79,6 +79,16 @@ def test_what_the_function_sets_stays_with_it(loop: str) -> None:
 
 
 @on_each_loop
+def test_what_the_thread_has_of_its_own_is_not_seen(loop: str) -> None:
+    async def main() -> None:
+        pool = ThreadPoolExecutor(1, initializer=VARIABLE.set, initargs=("the thread's",))
+        asyncio.get_running_loop().set_default_executor(pool)
+        assert await run_in_executor(VARIABLE.get) is None
+
+    run(loop, main)
+
+
+@on_each_loop
 @pytest.mark.parametrize("error", [StopIteration("end"), OwnStopIteration("end")])
 def test_a_stop_iteration_arrives_as_the_cause_of_a_runtime_error(
     loop: str, error: StopIteration
