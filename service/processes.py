@@ -77,7 +77,10 @@ def ask(address: str) -> dict[str, int] | None:
 def uvicorn(target: str, port: int, *options: str) -> list[str]:
     """The command of a service."""
     place = ("--host", HOST, "--port", str(port), "--log-level", "warning")
-    return [sys.executable, "-m", "uvicorn", target, *place, *options]
+    # Clients keep connections for five seconds; a server that closes one at that very moment
+    # fails the next request, which is no fault of guardrails.
+    kept = ("--timeout-keep-alive", "600")
+    return [sys.executable, "-m", "uvicorn", target, *place, *kept, *options]
 
 
 def application(config: Config, port: int) -> list[str]:

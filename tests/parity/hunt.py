@@ -51,19 +51,19 @@ class Hunt:
         new = [case for case in found if case.difference.kind not in self._told]
         if not new or (self._new and any(kinds)):
             return ""
-        self.reports.append(self._report(program, new[0]))
+        self.reports.append(self._report(program, found, new[0].difference.kind))
         return self.reports[-1]
 
-    def _report(self, program: Program, case: Case) -> str:
-        kind = case.difference.kind
+    def _report(self, program: Program, found: list[Case], kind: str) -> str:
         self._told.add(kind)
         smaller = simplified(program, lambda each: self._shows(each, kind), most=self._shrink)
-        found = self._pair.refused(smaller)
+        again = self._pair.refused(smaller)
+        smaller, found = (smaller, again) if again else (program, found)
         self._told.update(each.difference.kind for each in found)
         return "\n".join([_told(smaller), *map(_line, found)])
 
     def _shows(self, program: Program, kind: str) -> bool:
-        return kind in {each.difference.kind for each in self._pair.refused(program)}
+        return kind in {each.difference.kind for each in self._pair.at_first_sight(program)}
 
 
 def report(cases: list[Case]) -> str:

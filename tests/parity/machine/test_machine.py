@@ -23,22 +23,25 @@ def _seen(*log, **more):
 
 
 class MadeUp(Players):
-    """Trees that differ where a validator sleeps; the published one may do the same by chance.
+    """Trees that differ where a validator sleeps, or in some plays only.
 
     Args:
-        chance: At which play it does.
+        published: At which plays the published one does what the patched one does.
+        patched: At which plays the patched one does what the published one does.
     """
 
-    def __init__(self, *, chance=0):
-        self.chance, self.played = chance, 0
+    def __init__(self, *, published=(), patched=()):
+        self.published, self.patched, self.played = published, patched, 0
 
     def observe(self, program):
+        published = self.again(program)
         sleeps = any("sleep 3" in check.does for check in program.checks)
-        return self.again(program), _seen((0.0, "0/caller", "met late" if sleeps else "got it"))
+        late = sleeps and self.played not in self.patched
+        return published, _seen((0.0, "0/caller", "met late" if late else "got it"))
 
     def again(self, program):
         self.played += 1
-        return _seen((0.0, "0/caller", "met late" if self.played == self.chance else "got it"))
+        return _seen((0.0, "0/caller", "met late" if self.played in self.published else "got it"))
 
 
 DIFFERS = Program(
@@ -71,9 +74,17 @@ def test_a_kind_of_difference_is_told_once():
     assert (hunt.played, hunt.differing) == (3, 2)
 
 
-def test_what_the_published_tree_does_by_chance_is_no_difference():
-    assert not Hunt(MadeUp(chance=PLAYS)).look_at(DIFFERS)
-    assert Hunt(MadeUp(chance=PLAYS + 1)).look_at(DIFFERS)
+LATER_PLAYS = range(2, PLAYS + 2)
+
+
+def test_what_both_trees_do_by_chance_is_no_difference():
+    assert not Hunt(MadeUp(published=LATER_PLAYS[-1:])).look_at(DIFFERS)
+    assert not Hunt(MadeUp(patched=LATER_PLAYS)).look_at(DIFFERS)
+
+
+def test_what_the_patched_tree_does_once_and_the_published_one_never_is_told():
+    report = Hunt(MadeUp(patched=LATER_PLAYS[:-1])).look_at(DIFFERS)
+    assert "patched:   met late" in report
 
 
 def test_who_noted_what_and_when_is_compared():
