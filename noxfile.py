@@ -228,11 +228,10 @@ def test_release(session: nox.Session, release: str) -> None:
     The patches' own tests besides, where `units` does not come.
     """
     origin = install_patched(session, release)
-    if session.posargs or runs_broad(Cell(release, str(session.python))):
-        pytest(session, release)
-    else:
+    whole = session.posargs or runs_broad(Cell(release, str(session.python)))
+    if not whole:
         session.log("left out: tests that are marked as broad; `nox -s matrix` runs all of them")
-        pytest(session, release, *NARROW)
+    pytest(session, release, *(() if whole else NARROW))
     if release not in ENDS:
         run_units(session, _clone(session, origin, "HEAD"), "tests")
 
@@ -418,7 +417,7 @@ def units(session: nox.Session, release: str) -> None:
     for place, (number, commit, subject) in enumerate(commits):
         tree = _clone(session, origin, commit)
         if number:
-            last = commit == commits[-1][1]
+            last = place == len(commits) - 1
             paths = ("tests",) if last else tuple(_tests_of(tree, commit))
             session.log(f"with {number}, {subject}, {'all' if last else 'its'} tests pass")
             run_units(session, tree, *paths)
@@ -528,18 +527,18 @@ def stack(session: nox.Session, release: str) -> None:
     """`make pr` in a clone: its commits keep upstream's style, its branches pass their tests."""
     origin = install_patched(session, release)
     install(session, *upstream_gates.tools(origin))
-    clone, branches = _submitted(session, origin)
+    clone, names = _submitted(session, origin)
     base = {gate.name: _found(session, gate, clone, "base") for gate in STYLE}
-    commits = git.run(clone, "rev-list", "--reverse", *branches, "^upstream").split()
+    commits = git.run(clone, "rev-list", "--reverse", *names, "^upstream").split()
     for commit in commits:
         git.run(clone, "checkout", "--quiet", "--detach", commit)
         for gate in STYLE:
             found = _found(session, gate, clone, commit[:8])
             new = upstream_gates.new(base[gate.name], found)
             _refuse(session, [f"{commit[:8]}: {gate.name}: {fault}" for fault in new])
-    for branch in branches:
-        session.log(f"branch {branch} passes its tests")
-        git.run(clone, "checkout", "--quiet", "--detach", branch)
+    for name in names:
+        session.log(f"branch {name} passes its tests")
+        git.run(clone, "checkout", "--quiet", "--detach", name)
         run_units(session, clone, "tests")
 
 
@@ -563,7 +562,6 @@ def branches(session: nox.Session) -> None:
     clone, names = _submitted(session, origin)
     folder = Path(session.create_tmp()).resolve()
     published = trees.lay_out(PUBLISHED, clone, folder)
-    home = {"PYTHONPATH": str(ROOT), **environment(folder / "home")}
     for name in names:
         applied = git.run(clone, "log", "--format=%s", f"upstream..{name}").splitlines()
         session.log(f"branch {name}: {len(applied)} patches")
@@ -572,10 +570,16 @@ def branches(session: nox.Session) -> None:
         has = ",".join(str(numbers[subject]) for subject in applied)
         pytest(session, NEWEST, f"--branch={has}", *NARROW, "-q", "--tb=short")
         patched = trees.lay_out(PATCHED, clone, folder)
-        topic = ("--topic", name.rpartition("/")[2])
-        session.chdir(folder)
-        session.run("python", "-m", "pr.check", str(published), str(patched), *topic, env=home)
-        session.chdir(ROOT)
+        _check_scripts(session, published, patched, "--topic", name.rpartition("/")[2])
+
+
+def _check_scripts(session: nox.Session, published: Path, patched: Path, *options: str) -> None:
+    """Run the pull requests' scripts on two trees, from the folder that they are in."""
+    session.chdir(published.parent)
+    home = {"PYTHONPATH": str(ROOT), **environment(published.with_name("home"))}
+    command = ("python", "-m", "pr.check", str(published), str(patched))
+    session.run(*command, *options, env=home)
+    session.chdir(ROOT)
 
 
 # Releases have different pins: what is left of another's would fail upstream's tests.
@@ -627,12 +631,8 @@ def pr_scripts(session: nox.Session) -> None:
     """What the pull requests' scripts print, published and patched: `-- --write` notes it anew."""
     install_release(session, BENCH_RELEASE)
     folder = Path(session.create_tmp()).resolve()
-    lay_both_out(session, folder)
-    session.chdir(folder)
-    named = (str(folder / PUBLISHED.name), str(folder / PATCHED.name))
-    home = {"PYTHONPATH": str(ROOT), **environment(folder / "home")}
-    session.run("python", "-m", "pr.check", *named, *session.posargs, env=home)
-    session.chdir(ROOT)
+    published, patched = lay_both_out(session, folder)
+    _check_scripts(session, published, patched, *session.posargs)
 
 
 # --- checks --------------------------------------------------------------------------------

@@ -63,8 +63,13 @@ class Process:
         self._process.wait()
 
 
+def _cases(program: Program, published: Observation, patched: Observation) -> list[Case]:
+    found = differences(published, patched)
+    return [Case(program, difference, published, patched) for difference in found]
+
+
 def _refused(program: Program, published: Observation, patched: Observation) -> list[Case]:
-    cases = [Case(program, each, published, patched) for each in differences(published, patched)]
+    cases = _cases(program, published, patched)
     return [case for case, entry in allowed(cases) if entry is None]
 
 
@@ -81,8 +86,7 @@ class Players:
 
     def cases(self, program: Program) -> list[Case]:
         """Plays a program, and returns all that differs."""
-        both = self.observe(program)
-        return [Case(program, each, *both) for each in differences(*both)]
+        return _cases(program, *self.observe(program))
 
     def refused(self, program: Program) -> list[Case]:
         """Plays a program, and returns what differs and must not.

@@ -10,6 +10,10 @@ from scripts import lock, pr_text, series, topics
 from scripts.layout import ROOT, Layout
 
 PRODUCTION = (ROOT / "docs/production.md").read_text(encoding="utf-8")
+RELEASES = lock.load()
+NEWEST = list(RELEASES)[-1]
+SERIES = series.load(ROOT / "patches", RELEASES)
+SENT = [each for each in topics.of(topics.read(SERIES.patches(NEWEST))) if not each.kept_back]
 
 
 def test_the_settings_for_production_are_those_of_the_service() -> None:
@@ -27,12 +31,6 @@ def test_every_link_to_a_file_leads_somewhere(name: str) -> None:
     page = ROOT / name
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
-
-
-RELEASES = lock.load()
-NEWEST = list(RELEASES)[-1]
-SERIES = series.load(ROOT / "patches", RELEASES)
-SENT = [each for each in topics.of(topics.read(SERIES.patches(NEWEST))) if not each.kept_back]
 
 
 @pytest.mark.parametrize("topic", SENT, ids=lambda topic: topic.name)
